@@ -1,0 +1,62 @@
+#include "linflow/descent.hpp"
+
+#include "record.hpp"
+
+namespace linflow::bindings {
+namespace {
+
+template <class Scalar> void define(py::module_& descent) {
+  descent.def(
+      "run",
+      [](const MatrixIn<Scalar>& X,
+         const MatrixIn<Scalar>& Y,
+         const MatrixIn<Scalar>& target,
+         const std::optional<Matrix<Scalar>>& noise,
+         double step_size,
+         std::pair<double, double> learning_rates,
+         double scale,
+         const StopRules& stop,
+         Index save_every,
+         Index top,
+         bool save_product,
+         py::object progress) {
+        const Objective<Scalar> objective(target, noise);
+        Descent<Scalar> dynamics(Y.rows(), X.rows(), X.cols());
+        dynamics.begin(objective,
+                       {step_size, learning_rates.first, learning_rates.second, scale},
+                       X.cols());
+        dynamics.X() = X;
+        dynamics.Y() = Y;
+        auto out = record_run<Scalar>(dynamics,
+                                      objective,
+                                      stop,
+                                      {save_every, top, save_product},
+                                      std::move(progress));
+        out["X"] = Matrix<Scalar>(dynamics.X());
+        out["Y"] = Matrix<Scalar>(dynamics.Y());
+        return out;
+      },
+      py::arg("X").noconvert(),
+      py::arg("Y").noconvert(),
+      py::arg("target").noconvert(),
+      py::arg("noise").noconvert().none(true),
+      py::kw_only(),
+      py::arg("step_size"),
+      py::arg("learning_rates"),
+      py::arg("scale"),
+      py::arg("stop"),
+      py::arg("save_every"),
+      py::arg("top"),
+      py::arg("save_product"),
+      py::arg("progress"));
+}
+
+} // namespace
+
+void bind_descent(py::module_& module) {
+  auto descent = module.def_submodule("descent", "Gradient descent.");
+  define<double>(descent);
+  define<float>(descent);
+}
+
+} // namespace linflow::bindings

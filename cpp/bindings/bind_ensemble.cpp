@@ -1,0 +1,156 @@
+#include "linflow/ensemble.hpp"
+
+#include "bindings.hpp"
+
+#include <stdexcept>
+
+namespace linflow::bindings {
+namespace {
+
+using DoubleArray = py::array_t<double, py::array::c_style>;
+
+std::vector<Cell> make_cells(const py::array_t<std::int64_t>& task,
+                             const py::array_t<std::uint64_t>& seed,
+                             const DoubleArray& width,
+                             const DoubleArray& variance1,
+                             const DoubleArray& variance2,
+                             const DoubleArray& step_size) {
+  const auto count = task.size();
+  if (task.ndim() != 1 || seed.ndim() != 2 || seed.shape(0) != count ||
+      seed.shape(1) != 4 || width.size() != count || variance1.size() != count ||
+      variance2.size() != count || step_size.size() != count) {
+    throw std::invalid_argument("ensemble: the arrays of cells must have one length");
+  }
+  std::vector<Cell> cells(static_cast<std::size_t>(count));
+  for (py::ssize_t i = 0; i < count; ++i) {
+    Cell& cell = cells[static_cast<std::size_t>(i)];
+    cell.task = task.at(i);
+    for (py::ssize_t k = 0; k < 4; ++k) {
+      cell.seed[static_cast<std::size_t>(k)] = seed.at(i, k);
+    }
+    cell.width = width.at(i);
+    cell.variance1 = variance1.at(i);
+    cell.variance2 = variance2.at(i);
+    cell.sizes.step_size = step_size.at(i);
+  }
+  return cells;
+}
+
+// One array per field of CellResult.
+py::dict to_dict(const std::vector<CellResult>& results) {
+  const auto count = static_cast<py::ssize_t>(results.size());
+  const auto column = [&](double CellResult::* field) {
+    std::vector<double> values;
+    values.reserve(results.size());
+    for (const auto& result : results) {
+      values.push_back(result.*field);
+    }
+    return to_array(std::move(values), {count});
+  };
+  py::dict out;
+  out["min_test_error"] = column(&CellResult::min_test_error);
+  out["best_step"] = column(&CellResult::best_step);
+  out["steps"] = column(&CellResult::steps);
+  out["first_train_error"] = column(&CellResult::first_train_error);
+  out["final_train_error"] = column(&CellResult::final_train_error);
+  out["rank"] = column(&CellResult::rank);
+  out["stable_rank"] = column(&CellResult::stable_rank);
+  out["distance"] = column(&CellResult::distance);
+  out["duration"] = column(&CellResult::duration);
+  std::vector<std::int8_t> status;
+  status.reserve(results.size());
+  for (const auto& result : results) {
+    status.push_back(static_cast<std::int8_t>(result.status));
+  }
+  out["status"] = to_array(std::move(status), {count});
+  return out;
+}
+
+template <class Scalar>
+py::dict ensemble(const std::vector<Matrix<Scalar>>& targets,
+                  const std::vector<Matrix<Scalar>>& noises,
+                  const std::vector<Cell>& cells,
+                  const std::vector<Index>& order,
+                  const EnsembleOptions& options,
+                  py::object progress) {
+  if (targets.empty() || noises.size() != targets.size()) {
+    throw std::invalid_argument("ensemble: as many noises as targets, at least one");
+  }
+  std::vector<Objective<Scalar>> objectives;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    objectives.emplace_back(targets[i], noises[i]);
+  }
+  std::vector<CellResult> results(cells.size());
+  Poller poller(std::move(progress));
+  {
+    const py::gil_scoped_release release; // all data are copies of our own by now
+    run_ensemble<Scalar>(
+        objectives, cells, order, options, results, [&](Index done) {
+          return poller(done);
+        });
+  }
+  py::dict out = to_dict(results);
+  out["raised"] = poller.raised();
+  return out;
+}
+
+} // namespace
+
+void bind_ensemble(py::module_& module) {
+  auto sub = module.def_submodule("ensemble", "Many runs in parallel.");
+  sub.def("default_threads", &default_threads);
+  sub.def(
+      "run",
+      [](const std::vector<Matrix<double>>& targets,
+         const std::vector<Matrix<double>>& noises,
+         const py::array_t<std::int64_t>& task,
+         const py::array_t<std::uint64_t>& seed,
+         const DoubleArray& width,
+         const DoubleArray& variance1,
+         const DoubleArray& variance2,
+         const DoubleArray& step_size,
+         const std::vector<Index>& order,
+         const StopRules& stop,
+         bool distance,
+         bool float32,
+         int n_threads,
+         py::object progress) {
+        const auto cells =
+            make_cells(task, seed, width, variance1, variance2, step_size);
+        const EnsembleOptions options{stop, distance, n_threads};
+        if (!float32) {
+          return ensemble<double>(
+              targets, noises, cells, order, options, std::move(progress));
+        }
+        const auto narrow = [](const std::vector<Matrix<double>>& matrices) {
+          std::vector<Matrix<float>> out;
+          for (const auto& matrix : matrices) {
+            out.emplace_back(matrix.cast<float>());
+          }
+          return out;
+        };
+        return ensemble<float>(narrow(targets),
+                               narrow(noises),
+                               cells,
+                               order,
+                               options,
+                               std::move(progress));
+      },
+      py::kw_only(),
+      py::arg("targets"),
+      py::arg("noises"),
+      py::arg("task"),
+      py::arg("seed"),
+      py::arg("width"),
+      py::arg("variance1"),
+      py::arg("variance2"),
+      py::arg("step_size"),
+      py::arg("order"),
+      py::arg("stop"),
+      py::arg("distance"),
+      py::arg("float32"),
+      py::arg("n_threads"),
+      py::arg("progress"));
+}
+
+} // namespace linflow::bindings

@@ -1,0 +1,55 @@
+#include "linflow/self_consistent.hpp"
+
+#include "record.hpp"
+
+namespace linflow::bindings {
+namespace {
+
+template <class Scalar> void define(py::module_& self_consistent) {
+  self_consistent.def(
+      "run",
+      [](const MatrixIn<Scalar>& A,
+         const MatrixIn<Scalar>& target,
+         const std::optional<Matrix<Scalar>>& noise,
+         double step_size,
+         double kappa,
+         const StopRules& stop,
+         Index save_every,
+         Index top,
+         bool save_product,
+         py::object progress) {
+        const Objective<Scalar> objective(target, noise);
+        SelfConsistent<Scalar> dynamics(A.rows(), A.cols());
+        dynamics.begin(objective, step_size, kappa);
+        dynamics.A() = A;
+        auto out = record_run<Scalar>(dynamics,
+                                      objective,
+                                      stop,
+                                      {save_every, top, save_product},
+                                      std::move(progress));
+        out["A"] = Matrix<Scalar>(dynamics.A());
+        return out;
+      },
+      py::arg("A").noconvert(),
+      py::arg("target").noconvert(),
+      py::arg("noise").noconvert().none(true),
+      py::kw_only(),
+      py::arg("step_size"),
+      py::arg("kappa"),
+      py::arg("stop"),
+      py::arg("save_every"),
+      py::arg("top"),
+      py::arg("save_product"),
+      py::arg("progress"));
+}
+
+} // namespace
+
+void bind_self_consistent(py::module_& module) {
+  auto self_consistent =
+      module.def_submodule("self_consistent", "Self-consistent dynamics.");
+  define<double>(self_consistent);
+  define<float>(self_consistent);
+}
+
+} // namespace linflow::bindings

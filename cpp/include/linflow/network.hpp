@@ -1,0 +1,45 @@
+// The compressed network (theory §2).
+//
+// A network of any width w acts on the outside only through P = QQᵀ, Q = [W1ᵀ; W2]. So
+// it is kept as X = W1ᵀ (d_in×r) and Y = W2 (d_out×r) with r = min(w, d_in + d_out)
+// hidden units, however large w is.
+#pragma once
+
+#include "linflow/random.hpp"
+#include "linflow/types.hpp"
+
+namespace linflow {
+
+// The width that a network of requested width w gets: w itself (any real number) from
+// n = d_in + d_out on, the nearest integer below.
+double realised_width(double width, Index d_in, Index d_out);
+
+// Hidden units r that are kept for a realised width.
+Index hidden_units(double width, Index d_in, Index d_out);
+
+// Draws X and Y with the law of P of iid entries N(0, variance1) in W1 and
+// N(0, variance2) in W2. From w = n on by Bartlett's decomposition, which never touches
+// w numbers: Q = diag(σ1 I, σ2 I) L, L lower triangular, L_ii² ~ χ²_{w−i}; below n
+// directly. X and Y must have hidden_units(width) columns. Stream: first the n
+// chi-squares, then the normals below the diagonal, row by row; directly: all entries
+// of Q, row by row. Always drawn in float64 and rounded last, so that float32 runs
+// start from the same network.
+template <class Scalar>
+void draw_gaussian(bitgen_t* bitgen,
+                   double width,
+                   double variance1,
+                   double variance2,
+                   Eigen::Ref<Matrix<Scalar>> X,
+                   Eigen::Ref<Matrix<Scalar>> Y);
+
+// Given weights, compressed by an LQ factorisation Q = L·basisᵀ: X and Y are the rows of
+// L (n×r, lower trapezoidal), basis (w×r) has orthonormal columns, and W1 = basis·Xᵀ,
+// W2 = Y·basisᵀ. Cost O(w n²).
+struct Compressed {
+  Matrix<double> X;
+  Matrix<double> Y;
+  Matrix<double> basis;
+};
+Compressed compress(const Matrix<double>& W1, const Matrix<double>& W2);
+
+} // namespace linflow

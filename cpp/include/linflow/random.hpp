@@ -1,0 +1,46 @@
+// Random streams that pure NumPy reproduces.
+//
+// Pcg64 is the bit generator of numpy.random.default_rng, seeded by the four words of
+// SeedSequence.generate_state(4, uint64); the distributions are NumPy's own, from its
+// static library. A stream drawn here equals, number for number,
+//     rng = numpy.random.Generator(numpy.random.PCG64(seed_sequence))
+//     rng.standard_normal(n), rng.chisquare(df)
+// of the NumPy that linflow was built with. A generator of one's own (instead of one
+// Python object per cell) is what lets an ensemble draw its networks in its own threads.
+#pragma once
+
+#include <numpy/random/bitgen.h>
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+namespace linflow {
+
+using Seed = std::array<std::uint64_t, 4>;
+
+class Pcg64 {
+public:
+  explicit Pcg64(const Seed& seed);
+  Pcg64(const Pcg64&) = delete; // bitgen_ points into the object
+  Pcg64& operator=(const Pcg64&) = delete;
+
+  bitgen_t* bitgen() { return &bitgen_; }
+  std::uint64_t next64();
+  std::uint32_t next32();
+
+private:
+  __extension__ using Word = unsigned __int128;
+  void advance();
+
+  Word state_ = 0;
+  Word increment_ = 0;
+  bool has_half_ = false; // the second half of a 64-bit word, kept for next32
+  std::uint32_t half_ = 0;
+  bitgen_t bitgen_{};
+};
+
+void standard_normal(bitgen_t* bitgen, std::span<double> out);
+double chi_square(bitgen_t* bitgen, double degrees_of_freedom);
+
+} // namespace linflow
