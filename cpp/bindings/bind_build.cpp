@@ -23,7 +23,7 @@ std::string compiler() {
 #endif
 }
 
-py::dict info() {
+py::dict build_info() {
   py::dict out;
   out["version"] = LINFLOW_VERSION;
   out["instruction_set"] = LINFLOW_VARIANT;
@@ -45,7 +45,7 @@ py::dict info() {
 // wait for them for ever. Giving them up just before the fork cures it; they come back
 // with the next region.
 void before_fork() {
-#if defined(_OPENMP) && _OPENMP >= 201811
+#if defined(_OPENMP) && (_OPENMP >= 201811 || __GNUC__ >= 9)
   omp_pause_resource_all(omp_pause_hard);
 #endif
 }
@@ -57,7 +57,7 @@ void bind_build(py::module_& module) {
   // do not depend on the caches of the machine (32 KiB, 1 MiB, 16 MiB).
   Eigen::setCpuCacheSizes(32 * 1024, 1024 * 1024, 16 * 1024 * 1024);
   auto build = module.def_submodule("build", "How the core was built.");
-  build.def("info", &info);
+  build.def("info", &build_info);
   build.def("before_fork", &before_fork);
 }
 

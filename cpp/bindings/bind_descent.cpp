@@ -5,7 +5,7 @@
 namespace linflow::bindings {
 namespace {
 
-template <class Scalar> void define(py::module_& descent) {
+template <class Scalar> void define_descent(py::module_& descent) {
   descent.def(
       "run",
       [](const MatrixIn<Scalar>& X,
@@ -55,8 +55,8 @@ template <class Scalar> void define(py::module_& descent) {
 
 void bind_descent(py::module_& module) {
   auto descent = module.def_submodule("descent", "Gradient descent.");
-  define<double>(descent);
-  define<float>(descent);
+  define_descent<double>(descent);
+  define_descent<float>(descent);
 }
 
 } // namespace linflow::bindings

@@ -37,7 +37,7 @@ std::vector<Cell> make_cells(const py::array_t<std::int64_t>& task,
 }
 
 // One array per field of CellResult.
-py::dict to_dict(const std::vector<CellResult>& results) {
+py::dict results_to_dict(const std::vector<CellResult>& results) {
   const auto count = static_cast<py::ssize_t>(results.size());
   const auto column = [&](double CellResult::* field) {
     std::vector<double> values;
@@ -84,12 +84,11 @@ py::dict ensemble(const std::vector<Matrix<Scalar>>& targets,
   Poller poller(std::move(progress));
   {
     const py::gil_scoped_release release; // all data are copies of our own by now
-    run_ensemble<Scalar>(
-        objectives, cells, order, options, results, [&](Index done) {
-          return poller(done);
-        });
+    run_ensemble<Scalar>(objectives, cells, order, options, results, [&](Index done) {
+      return poller(done);
+    });
   }
-  py::dict out = to_dict(results);
+  py::dict out = results_to_dict(results);
   out["raised"] = poller.raised();
   return out;
 }

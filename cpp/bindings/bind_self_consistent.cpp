@@ -5,7 +5,7 @@
 namespace linflow::bindings {
 namespace {
 
-template <class Scalar> void define(py::module_& self_consistent) {
+template <class Scalar> void define_self_consistent(py::module_& self_consistent) {
   self_consistent.def(
       "run",
       [](const MatrixIn<Scalar>& A,
@@ -22,13 +22,11 @@ template <class Scalar> void define(py::module_& self_consistent) {
         SelfConsistent<Scalar> dynamics(A.rows(), A.cols());
         dynamics.begin(objective, step_size, kappa);
         dynamics.A() = A;
-        auto out = record_run<Scalar>(dynamics,
+        return record_run<Scalar>(dynamics,
                                       objective,
                                       stop,
                                       {save_every, top, save_product},
                                       std::move(progress));
-        out["A"] = Matrix<Scalar>(dynamics.A());
-        return out;
       },
       py::arg("A").noconvert(),
       py::arg("target").noconvert(),
@@ -48,8 +46,8 @@ template <class Scalar> void define(py::module_& self_consistent) {
 void bind_self_consistent(py::module_& module) {
   auto self_consistent =
       module.def_submodule("self_consistent", "Self-consistent dynamics.");
-  define<double>(self_consistent);
-  define<float>(self_consistent);
+  define_self_consistent<double>(self_consistent);
+  define_self_consistent<float>(self_consistent);
 }
 
 } // namespace linflow::bindings

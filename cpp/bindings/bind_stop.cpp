@@ -26,7 +26,8 @@ void bind_stop(py::module_& module) {
            py::arg("stall_change") = kNaN,
            py::arg("stall_drop") = 0.0,
            py::arg("rising_times") = 0,
-           py::arg("rising_after") = 0);
+           py::arg("rising_after") = 0)
+      .def_readonly("max_steps", &StopRules::max_steps);
 }
 
 } // namespace linflow::bindings

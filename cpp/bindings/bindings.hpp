@@ -34,7 +34,8 @@ template <class Scalar> using MatrixIn = Eigen::Ref<const Matrix<Scalar>>;
 template <class T>
 py::array_t<T> to_array(std::vector<T>&& values, std::vector<py::ssize_t> shape) {
   auto* owner = new std::vector<T>(std::move(values));
-  const py::capsule free(owner, [](void* p) { delete static_cast<std::vector<T>*>(p); });
+  const py::capsule free(owner,
+                         [](void* p) { delete static_cast<std::vector<T>*>(p); });
   return py::array_t<T>(std::move(shape), owner->data(), free);
 }
 

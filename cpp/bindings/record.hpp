@@ -8,8 +8,9 @@
 namespace linflow::bindings {
 
 template <class Scalar>
-py::dict
-to_dict(Record<Scalar>&& record, const RunResult& result, const RecordOptions& options) {
+py::dict to_dict(Record<Scalar>&& record,
+                 const RunResult& result,
+                 const RecordOptions& options) {
   const auto points = static_cast<py::ssize_t>(record.step.size());
   const py::ssize_t d_out = record.last_product.rows();
   const py::ssize_t d_in = record.last_product.cols();
@@ -24,6 +25,7 @@ to_dict(Record<Scalar>&& record, const RunResult& result, const RecordOptions& o
     out["product"] = to_array(std::move(record.product), {points, d_in, d_out})
                          .attr("transpose")(0, 2, 1);
   }
+  out["last_product"] = std::move(record.last_product);
   out["status"] = static_cast<int>(result.status);
   out["steps"] = result.steps;
   return out;
@@ -40,29 +42,18 @@ py::dict record_run(Dynamics& dynamics,
   Record<Scalar> record;
   RunResult result;
   {
-    const py::gil_scoped_release release; // all state is our own; the poller takes it back
-    Control control(cancelled, [&] {
-      if (poller(0)) {
+    const py::gil_scoped_release release; // all state is our own
+    Control control(cancelled, [&](Index step) {
+      if (poller(step)) {
         cancelled = true;
       }
     });
-    result = run_recorded<Scalar>(dynamics,
-                                  objective.d_out(),
-                                  objective.d_in(),
-                                  rules,
-                                  options,
-                                  control,
-                                  record);
+    result = run_recorded<Scalar>(
+        dynamics, objective.d_out(), objective.d_in(), rules, options, control, record);
   }
   py::dict out = to_dict(std::move(record), result, options);
   out["raised"] = poller.raised();
   return out;
-}
-
-template <class Scalar>
-Objective<Scalar> make_objective(const MatrixIn<Scalar>& target,
-                                 const std::optional<Matrix<Scalar>>& noise) {
-  return Objective<Scalar>(target, noise);
 }
 
 } // namespace linflow::bindings

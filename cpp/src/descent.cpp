@@ -1,5 +1,7 @@
 #include "linflow/descent.hpp"
 
+#include "linflow/products.hpp"
+
 #include <stdexcept>
 
 namespace linflow {
@@ -23,20 +25,22 @@ void Descent<Scalar>::begin(const Objective<Scalar>& objective,
 
 template <class Scalar> Errors Descent<Scalar>::measure() {
   residual_ = -objective_->target();
-  residual_.noalias() += static_cast<Scalar>(sizes_.scale) * (Y() * X().transpose());
+  add_product_nt<Scalar>(static_cast<Scalar>(sizes_.scale), Y(), X(), residual_);
   return objective_->errors(residual_);
 }
 
 template <class Scalar> void Descent<Scalar>::advance() {
-  const auto step1 = static_cast<Scalar>(sizes_.step_size * sizes_.rate1 * sizes_.scale);
-  const auto step2 = static_cast<Scalar>(sizes_.step_size * sizes_.rate2 * sizes_.scale);
+  const auto step1 =
+      static_cast<Scalar>(sizes_.step_size * sizes_.rate1 * sizes_.scale);
+  const auto step2 =
+      static_cast<Scalar>(sizes_.step_size * sizes_.rate2 * sizes_.scale);
   auto next_X = next_X_.leftCols(units_);
   next_X = X();
   if (step1 != Scalar(0)) {
-    next_X.noalias() -= step1 * (residual_.transpose() * Y());
+    add_product_tn<Scalar>(-step1, residual_, Y(), next_X);
   }
   if (step2 != Scalar(0)) {
-    Y().noalias() -= step2 * (residual_ * X());
+    add_product<Scalar>(-step2, residual_, X(), Y());
   }
   X_.swap(next_X_);
 }

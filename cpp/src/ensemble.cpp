@@ -60,8 +60,9 @@ public:
       if (step == 0) {
         result.first_train_error = errors.train;
       }
-      if (has_truth ? !(errors.test >= result.min_test_error) && std::isfinite(errors.test)
-                    : ended) {
+      if (has_truth
+              ? !(errors.test >= result.min_test_error) && std::isfinite(errors.test)
+              : ended) {
         result.min_test_error = errors.test;
         result.best_step = static_cast<double>(step);
         descent_.product(best_);
@@ -85,7 +86,8 @@ public:
       result.distance = distance;
     }
     result.status = run_result.status;
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double> spent =
+        std::chrono::steady_clock::now() - start;
     result.duration = spent.count();
     out = result;
     return true;
@@ -134,14 +136,16 @@ void check(std::span<const Objective<Scalar>> objectives,
     }
     const Cell& cell = cells[static_cast<std::size_t>(i)];
     if (cell.task < 0 || cell.task >= static_cast<Index>(objectives.size())) {
-      throw std::invalid_argument("run_ensemble: a cell names a task that is not there");
+      throw std::invalid_argument(
+          "run_ensemble: a cell names a task that is not there");
     }
     if (!(cell.width >= 1.0)) {
       throw std::invalid_argument("run_ensemble: widths must be at least 1");
     }
-    if (distance &&
-        (cell.sizes.rate1 != 1.0 || cell.sizes.rate2 != 1.0 || cell.sizes.scale != 1.0)) {
-      throw std::invalid_argument("run_ensemble: the distance needs unit rates and scale");
+    if (distance && (cell.sizes.rate1 != 1.0 || cell.sizes.rate2 != 1.0 ||
+                     cell.sizes.scale != 1.0)) {
+      throw std::invalid_argument(
+          "run_ensemble: the distance needs unit rates and scale");
     }
   }
 }
@@ -155,7 +159,8 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
                   const EnsembleOptions& options,
                   std::span<CellResult> results,
                   const Progress& progress) {
-  check(objectives, cells, order, options.distance, std::span<const CellResult>(results));
+  check(
+      objectives, cells, order, options.distance, std::span<const CellResult>(results));
   if (order.empty()) {
     return true;
   }
@@ -175,7 +180,7 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
   std::atomic<int> working{n_threads};
   std::atomic<bool> cancelled{false};
   std::vector<std::exception_ptr> failures(static_cast<std::size_t>(n_threads));
-  const auto poll = [&] {
+  const auto poll = [&](Index /*step*/) {
     if (progress && progress(finished.load())) {
       cancelled = true;
     }
@@ -202,7 +207,7 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
     while (thread == 0 && working > 0) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
       try {
-        control();
+        control(0);
       } catch (...) {
         failures[0] = std::current_exception();
         cancelled = true;

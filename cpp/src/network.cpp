@@ -28,7 +28,8 @@ void draw_gaussian(bitgen_t* bitgen,
   const Index n = d_in + Y.rows();
   const Index r = X.cols();
   if (r != hidden_units(width, d_in, Y.rows()) || Y.cols() != r) {
-    throw std::invalid_argument("draw_gaussian: X and Y must have min(width, n) columns");
+    throw std::invalid_argument(
+        "draw_gaussian: X and Y must have min(width, n) columns");
   }
   const bool bartlett = width >= static_cast<double>(n);
   std::vector<double> diagonal;

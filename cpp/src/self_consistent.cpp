@@ -1,5 +1,7 @@
 #include "linflow/self_consistent.hpp"
 
+#include "linflow/products.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -31,45 +33,57 @@ template <class Scalar> Errors SelfConsistent<Scalar>::measure() {
   return objective_->errors(residual_);
 }
 
+// In the tall case V = eigenvectors of AᵀA, M = AV:
+//   C2 G + G C1 = 2κG + M h (MᵀG) + (G V root) Vᵀ,
+// in the wide one its transpose, with U = eigenvectors of AAᵀ, M = AᵀU:
+//   C2 G + G C1 = 2κG + (G M h) Mᵀ + U (Gᵀ U root)ᵀ.
 template <class Scalar> void SelfConsistent<Scalar>::advance() {
-  // In the tall case V = eigenvectors of AᵀA, M = AV:
-  //   C2 G + G C1 = 2κG + M h (MᵀG) + (G V) root Vᵀ.
-  // The wide case is the transpose of it.
-  gram_.setZero();
-  auto lower = gram_.template selfadjointView<Eigen::Lower>();
   if (wide_) {
-    lower.rankUpdate(A_);
+    gram_nt<Scalar>(A_, gram_);
   } else {
-    lower.rankUpdate(A_.transpose());
+    gram_tn<Scalar>(A_, gram_);
   }
   solver_.compute(gram_);
   for (Index i = 0; i < gram_.rows(); ++i) {
-    const double square = std::max(static_cast<double>(solver_.eigenvalues()[i]), 0.0);
+    const double square = std::max(static_cast<double>(solver_.values()[i]), 0.0);
     const double sum = std::sqrt(square + kappa_ * kappa_) + kappa_;
     inverse_[i] = static_cast<Scalar>(sum > 0.0 ? 1.0 / sum : 0.0);
     root_[i] = static_cast<Scalar>(sum > 0.0 ? square / sum : 0.0);
   }
+  modes_.setZero();
+  overlap_.setZero();
+  pulled_.setZero();
   if (wide_) {
-    update(A_.transpose(), residual_.transpose());
+    advance_wide();
   } else {
-    update(A_, residual_);
+    advance_tall();
   }
 }
 
-template <class Scalar>
-template <class Product, class Residual>
-void SelfConsistent<Scalar>::update(Product&& A, const Residual& G) {
-  const auto& V = solver_.eigenvectors();
+template <class Scalar> void SelfConsistent<Scalar>::advance_tall() {
+  const auto& V = solver_.vectors();
   const auto eta = static_cast<Scalar>(step_size_);
-  modes_.noalias() = A * V;
-  overlap_.noalias() = modes_.transpose() * G;
+  add_product<Scalar>(Scalar(1), A_, V, modes_);
+  add_product_tn<Scalar>(Scalar(1), modes_, residual_, overlap_);
+  add_product<Scalar>(Scalar(1), residual_, V, pulled_);
   overlap_.array().colwise() *= inverse_.array();
-  pulled_.noalias() = G * V;
   pulled_.array().rowwise() *= root_.transpose().array();
-  // A is no longer read from here on.
-  A -= static_cast<Scalar>(2.0 * kappa_) * eta * G;
-  A.noalias() -= eta * (modes_ * overlap_);
-  A.noalias() -= eta * (pulled_ * V.transpose());
+  A_ -= static_cast<Scalar>(2.0 * kappa_) * eta * residual_;
+  add_product<Scalar>(-eta, modes_, overlap_, A_);
+  add_product_nt<Scalar>(-eta, pulled_, V, A_);
+}
+
+template <class Scalar> void SelfConsistent<Scalar>::advance_wide() {
+  const auto& U = solver_.vectors();
+  const auto eta = static_cast<Scalar>(step_size_);
+  add_product_tn<Scalar>(Scalar(1), A_, U, modes_);
+  add_product<Scalar>(Scalar(1), residual_, modes_, overlap_);
+  add_product_tn<Scalar>(Scalar(1), residual_, U, pulled_);
+  overlap_.array().rowwise() *= inverse_.transpose().array();
+  pulled_.array().rowwise() *= root_.transpose().array();
+  A_ -= static_cast<Scalar>(2.0 * kappa_) * eta * residual_;
+  add_product_nt<Scalar>(-eta, overlap_, modes_, A_);
+  add_product_nt<Scalar>(-eta, U, pulled_, A_);
 }
 
 template class SelfConsistent<double>;

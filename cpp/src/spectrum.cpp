@@ -1,6 +1,6 @@
 #include "linflow/spectrum.hpp"
 
-#include <Eigen/SVD>
+#include "linflow/products.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -21,14 +21,12 @@ double Spectrum<Scalar>::decompose_gram(const Matrix<Scalar>& A) {
   }
   const double scale = std::ldexp(1.0, std::ilogb(largest));
   wide_ = A.template cast<double>() / scale;
-  gram_.setZero();
-  auto lower = gram_.template selfadjointView<Eigen::Lower>();
   if (wide_.rows() <= wide_.cols()) {
-    lower.rankUpdate(wide_);
+    gram_nt<double>(wide_, gram_);
   } else {
-    lower.rankUpdate(wide_.transpose());
+    gram_tn<double>(wide_, gram_);
   }
-  solver_.compute(gram_, Eigen::EigenvaluesOnly);
+  solver_.values_only(gram_);
   return scale;
 }
 
@@ -51,12 +49,11 @@ void Spectrum<Scalar>::singular_values(const Matrix<Scalar>& A,
     top.setZero();
     return;
   }
-  const auto squares = solver_.eigenvalues().reverse().head(top.size());
+  const auto squares = solver_.values().reverse().head(top.size());
   if (squares[top.size() - 1] > 1e-8 * squares[0]) {
     top = scale * squares.cwiseSqrt();
   } else {
-    const Eigen::BDCSVD<Matrix<double>> svd(wide_);
-    top = scale * svd.singularValues().head(top.size());
+    top = scale * accurate_singular_values(wide_).head(top.size());
   }
 }
 
@@ -68,7 +65,7 @@ RankSummary Spectrum<Scalar>::rank_summary(const Matrix<Scalar>& A) {
   if (decompose_gram(A) == 0.0) {
     return {0.0, kNaN};
   }
-  const auto& squares = solver_.eigenvalues(); // ascending
+  const auto& squares = solver_.values(); // ascending
   const double largest = squares[squares.size() - 1];
   return {static_cast<double>((squares.array() > largest / 25.0).count()),
           wide_.squaredNorm() / largest};

@@ -1,0 +1,65 @@
+"""A laboratory for the learning dynamics of linear networks.
+
+Exact gradient descent of two-layer linear networks at any width (a wide network is
+exactly one of width d_in + d_out), the self-consistent mixed dynamics, and phase diagrams
+over initial variance and width. See the README for a start.
+
+References
+----------
+[TAJ] Tu, Aranguri, Jacot, "Mixed Dynamics In Linear Networks: Unifying the Lazy and
+Active Regimes", NeurIPS 2024, arXiv 2405.17580.
+[DAP] Dominé, Anguita, Proca, Braun, Kunin, Mediano, Saxe, "From Lazy to Rich: Exact
+Learning Dynamics in Deep Linear Networks", ICLR 2025, arXiv 2409.14623.
+[XZ] Xu, Ziyin, "Three Mechanisms of Feature Learning in a Linear Network", ICLR 2025,
+arXiv 2401.07085.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from linflow import regimes, stop
+from linflow.build_info import build_info
+from linflow.closed_form import self_consistent
+from linflow.descent import gradient_descent
+from linflow.initial import Gaussian, Weights
+from linflow.network import Law, Network
+from linflow.phase_diagram import phase_diagram
+from linflow.status import Interrupted, RunFailed, Status
+from linflow.task import Task, low_rank_task
+from linflow.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from linflow import plot
+
+__version__ = _version("linflow")
+
+__all__ = [
+    "Gaussian",
+    "Interrupted",
+    "Law",
+    "Network",
+    "RunFailed",
+    "Status",
+    "Task",
+    "Trajectory",
+    "Weights",
+    "build_info",
+    "gradient_descent",
+    "low_rank_task",
+    "phase_diagram",
+    "plot",
+    "regimes",
+    "self_consistent",
+    "stop",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":  # only when asked for: a sweep on a cluster needs no pictures
+        import importlib
+
+        return importlib.import_module("linflow.plot")
+    message = f"module 'linflow' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -3,8 +3,8 @@
 // With output map A = γ W2 W1, G = A − T and layer-wise rates η1, η2:
 //     W1 ← W1 − η η1 γ W2ᵀG,   W2 ← W2 − η η2 γ G W1ᵀ,
 // both from the old values. In X = W1ᵀ (d_in×r) and Y = W2 (d_out×r) that is three
-// matrix products, G += γ Y Xᵀ; X' −= c1 Gᵀ Y; Y −= c2 G X, which run at the rate of the
-// products alone when no temporary is made (bench/bench_descent.py).
+// matrix products, G += γ Y Xᵀ; X' −= c1 Gᵀ Y; Y −= c2 G X, which run at the rate of
+// the products alone when no temporary is made (bench/bench_descent.py).
 #pragma once
 
 #include "linflow/objective.hpp"

@@ -16,9 +16,9 @@
 namespace linflow {
 
 struct Cell {
-  Index task = 0;    // which objective
-  Seed seed{};       // stream of the initial network
-  double width = 0;  // realised width
+  Index task = 0;   // which objective
+  Seed seed{};      // stream of the initial network
+  double width = 0; // realised width
   double variance1 = 0;
   double variance2 = 0;
   StepSizes sizes;

@@ -32,9 +32,9 @@ void draw_gaussian(bitgen_t* bitgen,
                    Eigen::Ref<Matrix<Scalar>> X,
                    Eigen::Ref<Matrix<Scalar>> Y);
 
-// Given weights, compressed by an LQ factorisation Q = L·basisᵀ: X and Y are the rows of
-// L (n×r, lower trapezoidal), basis (w×r) has orthonormal columns, and W1 = basis·Xᵀ,
-// W2 = Y·basisᵀ. Cost O(w n²).
+// Given weights, compressed by an LQ factorisation Q = L·basisᵀ: X and Y are the rows
+// of L (n×r, lower trapezoidal), basis (w×r) has orthonormal columns, and W1 =
+// basis·Xᵀ, W2 = Y·basisᵀ. Cost O(w n²).
 struct Compressed {
   Matrix<double> X;
   Matrix<double> Y;

@@ -18,7 +18,8 @@ public:
   explicit Objective(Matrix<Scalar> target,
                      std::optional<Matrix<Scalar>> noise = std::nullopt)
       : target_(std::move(target)), noise_(std::move(noise)) {
-    if (noise_ && (noise_->rows() != target_.rows() || noise_->cols() != target_.cols())) {
+    if (noise_ &&
+        (noise_->rows() != target_.rows() || noise_->cols() != target_.cols())) {
       throw std::invalid_argument("objective: noise and target must have one shape");
     }
   }

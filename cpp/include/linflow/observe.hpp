@@ -9,8 +9,8 @@
 namespace linflow {
 
 struct RecordOptions {
-  Index save_every = 1;      // steps between save points; first and last are always saved
-  Index top = 0;             // singular values per save point
+  Index save_every = 1; // steps between save points; first and last are always saved
+  Index top = 0;        // singular values per save point
   bool save_product = false; // keep A (column-major) at save points
 };
 
@@ -36,27 +36,29 @@ RunResult run_recorded(Dynamics& dynamics,
   Spectrum<Scalar> spectrum(d_out, d_in);
   Vector<double> values(options.top);
   record.last_product.resize(d_out, d_in);
-  return run(dynamics, rules, control, [&](Index step, const Errors& errors, bool ended) {
-    if (step % options.save_every != 0 && !ended) {
-      return;
-    }
-    record.step.push_back(static_cast<double>(step));
-    record.train.push_back(errors.train);
-    record.test.push_back(errors.test);
-    if (options.top > 0 || options.save_product || ended) {
-      dynamics.product(record.last_product);
-    }
-    if (options.top > 0) {
-      spectrum.singular_values(record.last_product, values);
-      record.singular_values.insert(
-          record.singular_values.end(), values.data(), values.data() + values.size());
-    }
-    if (options.save_product) {
-      const auto* data = record.last_product.data();
-      record.product.insert(
-          record.product.end(), data, data + record.last_product.size());
-    }
-  });
+  return run(
+      dynamics, rules, control, [&](Index step, const Errors& errors, bool ended) {
+        if (step % options.save_every != 0 && !ended) {
+          return;
+        }
+        record.step.push_back(static_cast<double>(step));
+        record.train.push_back(errors.train);
+        record.test.push_back(errors.test);
+        if (options.top > 0 || options.save_product || ended) {
+          dynamics.product(record.last_product);
+        }
+        if (options.top > 0) {
+          spectrum.singular_values(record.last_product, values);
+          record.singular_values.insert(record.singular_values.end(),
+                                        values.data(),
+                                        values.data() + values.size());
+        }
+        if (options.save_product) {
+          const auto* data = record.last_product.data();
+          record.product.insert(
+              record.product.end(), data, data + record.last_product.size());
+        }
+      });
 }
 
 } // namespace linflow

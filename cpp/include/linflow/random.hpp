@@ -6,7 +6,8 @@
 //     rng = numpy.random.Generator(numpy.random.PCG64(seed_sequence))
 //     rng.standard_normal(n), rng.chisquare(df)
 // of the NumPy that linflow was built with. A generator of one's own (instead of one
-// Python object per cell) is what lets an ensemble draw its networks in its own threads.
+// Python object per cell) is what lets an ensemble draw its networks in its own
+// threads.
 #pragma once
 
 #include <numpy/random/bitgen.h>

@@ -1,7 +1,7 @@
 // One run of any stepped dynamics: measure, look, check the rules, advance.
 //
-// A dynamics has `Errors measure()` and `void advance()`; an observer is called with the
-// step number and the errors after each measure(), the final one included.
+// A dynamics has `Errors measure()` and `void advance()`; an observer is called with
+// the step number and the errors after each measure(), the final one included.
 #pragma once
 
 #include "linflow/stop.hpp"
@@ -17,17 +17,17 @@ namespace linflow {
 // thread that owns it; the flag is for all threads.
 class Control {
 public:
-  using Poll = std::function<void()>;
+  using Poll = std::function<void(Index step)>;
   explicit Control(std::atomic<bool>& cancelled, Poll poll = {})
       : cancelled_(&cancelled), poll_(std::move(poll)) {}
 
   // True when the run should end here.
-  bool operator()() {
+  bool operator()(Index step) {
     if (poll_) {
       const auto now = Clock::now();
       if (now - last_ >= std::chrono::milliseconds(50)) {
         last_ = now;
-        poll_();
+        poll_(step);
       }
     }
     return cancelled_->load(std::memory_order_relaxed);
@@ -56,7 +56,7 @@ run(Dynamics& dynamics, const StopRules& rules, Control& control, Observer&& obs
     result.steps = step;
     result.last = dynamics.measure();
     result.status = stop.check(step, result.last);
-    const bool cancelled = result.status == Status::pending && control();
+    const bool cancelled = result.status == Status::pending && control(step);
     const bool ended = cancelled || result.status != Status::pending;
     observe(step, result.last, ended);
     if (ended) {

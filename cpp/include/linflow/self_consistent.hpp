@@ -1,9 +1,12 @@
-// The self-consistent dynamics of [TAJ] eq. (1), stepped by the Euler rule as published:
-//     A ← A − η (C2 G + G C1),  C1 = sqrt(AᵀA + κ²I),  C2 = sqrt(AAᵀ + κ²I),  G = A − T.
-// The terms ∓λ/2 of unequal variances cancel in C2 G + G C1, so κ is the only parameter;
-// κ = 0 gives the balanced dynamics.
+// The self-consistent dynamics of [TAJ] eq. (1), stepped by the Euler rule as
+// published:
+//     A ← A − η (C2 G + G C1),  C1 = sqrt(AᵀA + κ²I),  C2 = sqrt(AAᵀ + κ²I),  G = A −
+//     T.
+// The terms ∓λ/2 of unequal variances cancel in C2 G + G C1, so κ is the only
+// parameter; κ = 0 gives the balanced dynamics.
 //
-// One symmetric eigendecomposition of the smaller Gram matrix serves both roots, because
+// One symmetric eigendecomposition of the smaller Gram matrix serves both roots,
+// because
 //     C2 = κI + A h(AᵀA) Aᵀ,  h(s²) = 1/(sqrt(s² + κ²) + κ),
 // has no cancellation at any κ (C1 alike). At κ = 0 and s = 0, h is infinite but always
 // stands between two factors s: s²h ≤ s, so that h = 0 is right there.
@@ -11,7 +14,7 @@
 
 #include "linflow/objective.hpp"
 
-#include <Eigen/Eigenvalues>
+#include "linflow/linear_algebra.hpp"
 
 namespace linflow {
 
@@ -28,7 +31,8 @@ public:
   void product(Matrix<Scalar>& out) const { out = A_; }
 
 private:
-  template <class Product, class Residual> void update(Product&& A, const Residual& G);
+  void advance_tall();
+  void advance_wide();
 
   const Objective<Scalar>* objective_ = nullptr;
   double step_size_ = 0.0;
@@ -37,12 +41,12 @@ private:
   Matrix<Scalar> A_;
   Matrix<Scalar> residual_;
   Matrix<Scalar> gram_;
-  Matrix<Scalar> modes_;   // M = A V
-  Matrix<Scalar> overlap_; // h MᵀG
-  Matrix<Scalar> pulled_;  // G V root
+  Matrix<Scalar> modes_;   // M = A V, or Aᵀ U
+  Matrix<Scalar> overlap_; // h MᵀG, or G M h
+  Matrix<Scalar> pulled_;  // G V root, or Gᵀ U root
   Vector<Scalar> root_;    // s²h = sqrt(s² + κ²) − κ
   Vector<Scalar> inverse_; // h
-  Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
+  SymmetricEigen<Scalar> solver_;
 };
 
 } // namespace linflow

@@ -1,9 +1,7 @@
 // Singular values of the learned matrix A.
 #pragma once
 
-#include "linflow/types.hpp"
-
-#include <Eigen/Eigenvalues>
+#include "linflow/linear_algebra.hpp"
 
 namespace linflow {
 
@@ -13,9 +11,9 @@ struct RankSummary {
   double stable_rank = kNaN; // ‖A‖_F²/‖A‖_op²
 };
 // A workspace for one shape. The values are the square roots of the eigenvalues of the
-// smaller Gram matrix (2 ms at 200×200); those below 1e-4 of the largest, where squaring
-// costs more than half the digits, are computed by a bidiagonal SVD of A instead (8 ms).
-// So each value is right to max(1e-8 s_i, a few ε s_1).
+// smaller Gram matrix (2 ms at 200×200); those below 1e-4 of the largest, where
+// squaring costs more than half the digits, are computed by a bidiagonal SVD of A
+// instead (8 ms). So each value is right to max(1e-8 s_i, a few ε s_1).
 template <class Scalar> class Spectrum {
 public:
   Spectrum(Index d_out, Index d_in);
@@ -27,13 +25,13 @@ public:
   RankSummary rank_summary(const Matrix<Scalar>& A);
 
 private:
-  // Eigenvalues of the smaller Gram matrix of A/scale into solver_; returns the scale, a
-  // power of two that keeps the squares from overflow and underflow (0 when A = 0).
+  // Eigenvalues of the smaller Gram matrix of A/scale into solver_; returns the scale,
+  // a power of two that keeps the squares from overflow and underflow (0 when A = 0).
   double decompose_gram(const Matrix<Scalar>& A);
 
   Matrix<double> gram_;
   Matrix<double> wide_; // A in float64 when Scalar is narrower
-  Eigen::SelfAdjointEigenSolver<Matrix<double>> solver_;
+  SymmetricEigen<double> solver_;
 };
 
 } // namespace linflow

@@ -12,7 +12,8 @@ using Index = Eigen::Index;
 
 // Column-major throughout: the fused step (descent.hpp) and LAPACK-like kernels of
 // Eigen are fastest so.
-template <class Scalar> using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
+template <class Scalar>
+using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 template <class Scalar> using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();

@@ -1,0 +1,29 @@
+// Decompositions, compiled once for all their users (each costs ten seconds of compile
+// time wherever an Eigen solver is instantiated).
+#pragma once
+
+#include "linflow/types.hpp"
+
+#include <Eigen/Eigenvalues>
+
+namespace linflow {
+
+// Eigenvalues (ascending) and vectors of a symmetric matrix given by its lower
+// triangle. A workspace: nothing is allocated after the first matrix of a size.
+template <class Scalar> class SymmetricEigen {
+public:
+  explicit SymmetricEigen(Index n) : solver_(n) {}
+  void values_only(const Matrix<Scalar>& lower);
+  void compute(const Matrix<Scalar>& lower);
+  [[nodiscard]] const Vector<Scalar>& values() const { return solver_.eigenvalues(); }
+  [[nodiscard]] const Matrix<Scalar>& vectors() const { return solver_.eigenvectors(); }
+
+private:
+  Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
+};
+
+// All singular values of A, descending, to a few ε of the largest, by
+// bidiagonalisation.
+Vector<double> accurate_singular_values(const Matrix<double>& A);
+
+} // namespace linflow

@@ -1,0 +1,38 @@
+// Matrix products, compiled once for all their users.
+//
+// A product expression of Eigen costs seconds of compile time wherever it stands; here
+// each stands once. All add to C, make no temporary, and take blocks of columns.
+#pragma once
+
+#include "linflow/types.hpp"
+
+namespace linflow {
+
+template <class Scalar>
+using ConstBlock = Eigen::Ref<const Matrix<Scalar>, 0, Eigen::OuterStride<>>;
+template <class Scalar>
+using Block = Eigen::Ref<Matrix<Scalar>, 0, Eigen::OuterStride<>>;
+
+// To be called with the scalar named, add_product<Scalar>(…), so that matrices and
+// blocks convert.
+template <class Scalar> // C += α A B
+void add_product(Scalar alpha,
+                 const ConstBlock<Scalar>& A,
+                 const ConstBlock<Scalar>& B,
+                 Block<Scalar> C);
+template <class Scalar> // C += α Aᵀ B
+void add_product_tn(Scalar alpha,
+                    const ConstBlock<Scalar>& A,
+                    const ConstBlock<Scalar>& B,
+                    Block<Scalar> C);
+template <class Scalar> // C += α A Bᵀ
+void add_product_nt(Scalar alpha,
+                    const ConstBlock<Scalar>& A,
+                    const ConstBlock<Scalar>& B,
+                    Block<Scalar> C);
+template <class Scalar> // lower triangle of C = A Aᵀ
+void gram_nt(const ConstBlock<Scalar>& A, Block<Scalar> C);
+template <class Scalar> // lower triangle of C = Aᵀ A
+void gram_tn(const ConstBlock<Scalar>& A, Block<Scalar> C);
+
+} // namespace linflow

@@ -1,0 +1,3 @@
+VARIANTS: list[str]
+
+def supported(variant: str) -> bool: ...

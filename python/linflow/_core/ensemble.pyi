@@ -1,0 +1,27 @@
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linflow._core import Array, Record
+from linflow._core.stop import StopRules
+
+def default_threads() -> int: ...
+def run(
+    *,
+    targets: Sequence[Array],
+    noises: Sequence[Array],
+    task: NDArray[np.int64],
+    seed: NDArray[np.uint64],
+    width: Array,
+    variance1: Array,
+    variance2: Array,
+    step_size: Array,
+    order: Sequence[int],
+    stop: StopRules,
+    distance: bool,
+    float32: bool,
+    n_threads: int,
+    progress: Callable[[int], Any] | None,
+) -> Record: ...

@@ -1,0 +1,19 @@
+from collections.abc import Callable
+from typing import Any
+
+from linflow._core import Matrix, Record
+from linflow._core.stop import StopRules
+
+def run(
+    A: Matrix,
+    target: Matrix,
+    noise: Matrix | None,
+    *,
+    step_size: float,
+    kappa: float,
+    stop: StopRules,
+    save_every: int,
+    top: int,
+    save_product: bool,
+    progress: Callable[[int], Any] | None,
+) -> Record: ...

@@ -1,0 +1,95 @@
+"""Random streams, keyed by the root seed and the parameters of what is drawn.
+
+Each purpose has a stream of its own: the truth, the noise and the network that
+``rng=0`` gives are independent of each other, and each depends on its own parameters
+only, never on the position in a grid. A stream is
+``numpy.random.default_rng(SeedSequence(root, spawn_key=(purpose, seed, *words)))``,
+where a real parameter counts by its bits; the compiled core draws from the same
+streams, number for number.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    RngLike = int | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator | None
+
+
+class Purpose(enum.IntEnum):
+    """What a stream is for; part of its key."""
+
+    TRUTH = 1
+    NOISE = 2
+    NETWORK = 3
+    FACTORS = 4
+
+
+class Root(NamedTuple):
+    """Where streams come from: entropy, and the number(s) of the seed below it."""
+
+    entropy: int | tuple[int, ...]
+    seed: tuple[int, ...]
+
+    def stream(
+        self, purpose: Purpose, *parameters: float, seed: int | None = None
+    ) -> np.random.SeedSequence:
+        """Seed of the stream for one purpose and one set of parameters."""
+        seeds = self.seed if seed is None else (seed,)
+        words = [word for value in parameters for word in _words(value)]
+        return np.random.SeedSequence(
+            self.entropy, spawn_key=(int(purpose), *seeds, *words)
+        )
+
+
+def root(rng: RngLike) -> Root:
+    """Return the root of all streams from whatever ``default_rng`` takes.
+
+    An int is that entropy with seed 0. A ``SeedSequence`` counts by its entropy and
+    spawn key: the children of ``SeedSequence(n).spawn(k)`` are the seeds 0, 1, … of the
+    root n. A ``Generator`` or ``BitGenerator`` is consumed (two calls give two roots),
+    and None takes fresh entropy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `rng` is none of these, or a negative int.
+    """
+    if isinstance(rng, np.random.Generator | np.random.BitGenerator):
+        words = np.random.default_rng(rng).integers(0, 2**32, size=4, dtype=np.uint64)
+        return Root(tuple(int(word) for word in words), (0,))
+    if isinstance(rng, np.random.SeedSequence):
+        entropy: Any = rng.entropy
+        if not isinstance(entropy, int):
+            entropy = tuple(int(word) for word in entropy)
+        return Root(entropy, tuple(int(key) for key in rng.spawn_key) or (0,))
+    if rng is None:
+        fresh: Any = np.random.SeedSequence().entropy
+        return Root(fresh, (0,))
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool):
+        if rng < 0:
+            message = f"rng must be a non-negative integer, not {rng}"
+            raise ValueError(message)
+        return Root(int(rng), (0,))
+    message = (
+        "rng must be an integer, a numpy SeedSequence, Generator or BitGenerator, or "
+        f"None, not {rng!r}"
+    )
+    raise TypeError(message)
+
+
+def state_words(stream: np.random.SeedSequence) -> NDArray[np.uint64]:
+    """Seed words, shape (4,), that the core's generator starts from."""
+    return stream.generate_state(4, np.uint64)
+
+
+def _words(value: float) -> tuple[int, int]:
+    """Return the bits of a real number as two 32-bit words; -0 counts as 0."""
+    low, high = struct.unpack("<II", struct.pack("<d", float(value) + 0.0))
+    return low, high

@@ -1,0 +1,194 @@
+"""One door for arguments: each check names the argument, what it was and what it may be."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from linflow._core import Array
+
+
+def real(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    finite: bool = True,
+) -> float:
+    """Return `value` as a float in the given range."""
+    allowed = "a real number"
+    if above is not None:
+        allowed += f" > {above:g}"
+    if at_least is not None:
+        allowed += f" >= {at_least:g}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return real(name, value[()], above=above, at_least=at_least, finite=finite)
+        message = f"{name} must be {allowed}, not {value!r}"
+        raise TypeError(message)
+    number = float(value)
+    if (
+        math.isnan(number)
+        or (finite and math.isinf(number))
+        or (above is not None and not number > above)
+        or (at_least is not None and not number >= at_least)
+    ):
+        message = f"{name} must be {allowed}, not {number!r}"
+        raise ValueError(message)
+    return number
+
+
+def integer(name: str, value: Any, *, at_least: int) -> int:
+    """Return `value` as an int of at least `at_least`."""
+    allowed = f"an integer >= {at_least}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        message = f"{name} must be {allowed}, not {value!r}"
+        raise TypeError(message)
+    if value < at_least:
+        message = f"{name} must be {allowed}, not {int(value)}"
+        raise ValueError(message)
+    return int(value)
+
+
+def matrix(
+    name: str, value: ArrayLike, *, shape: tuple[int | None, int | None] = (None, None)
+) -> Array:
+    """Return a float64 copy of a finite, non-empty real matrix; None is any size."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "buif":
+        message = f"{name} must be a matrix of real numbers, not of {array.dtype}"
+        raise TypeError(message)
+    wanted = " x ".join("any" if n is None else str(n) for n in shape)
+    if array.ndim != 2 or any(
+        n is not None and n != have for n, have in zip(shape, array.shape, strict=True)
+    ):
+        message = f"{name} must have shape ({wanted}), not {array.shape}"
+        raise ValueError(message)
+    if array.size == 0:
+        message = f"{name} must not be empty; its shape is {array.shape}"
+        raise ValueError(message)
+    if not np.isfinite(array).all():
+        bad = int(np.count_nonzero(~np.isfinite(array)))
+        message = f"{name} must be finite; {bad} of its {array.size} entries are not"
+        raise ValueError(message)
+    return np.array(array, dtype=np.float64, order="F")
+
+
+def shape_of(name: str, value: Any) -> tuple[int, int]:
+    """Return (d_out, d_in) from a pair of positive integers."""
+    try:
+        d_out, d_in = value
+    except (TypeError, ValueError):
+        message = f"{name} must be a pair (d_out, d_in), not {value!r}"
+        raise TypeError(message) from None
+    return (
+        integer(f"{name}[0] (d_out)", d_out, at_least=1),
+        integer(f"{name}[1] (d_in)", d_in, at_least=1),
+    )
+
+
+def pair(name: str, value: Any, *, at_least: float) -> tuple[float, float]:
+    """Return a pair of reals; a single real stands for both."""
+    if isinstance(value, numbers.Real):
+        number = real(name, value, at_least=at_least)
+        return number, number
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        message = f"{name} must be a real number or a pair of them, not {value!r}"
+        raise TypeError(message) from None
+    return (
+        real(f"{name}[0]", first, at_least=at_least),
+        real(f"{name}[1]", second, at_least=at_least),
+    )
+
+
+def axis(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return a grid axis: finite, non-empty, one-dimensional, without repeats."""
+    try:
+        array = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError):
+        message = f"{name} must be real numbers, not {value!r}"
+        raise TypeError(message) from None
+    if array.ndim != 1 or array.size == 0:
+        message = (
+            f"{name} must be a one-dimensional, non-empty sequence of real numbers; "
+            f"its shape is {array.shape}"
+        )
+        raise ValueError(message)
+    if not np.isfinite(array).all():
+        message = f"{name} must be finite, not {array[~np.isfinite(array)][0]}"
+        raise ValueError(message)
+    values, counts = np.unique(array, return_counts=True)
+    if counts.max() > 1:
+        message = f"{name} must not repeat values; {values[counts > 1][0]:g} repeats"
+        raise ValueError(message)
+    return array
+
+
+def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of the allowed words."""
+    words = list(allowed)
+    if value not in words:
+        message = f"{name} must be one of {words}, not {value!r}"
+        raise ValueError(message)
+    return str(value)
+
+
+def choices(name: str, value: Any, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Return a tuple of allowed words, from one word or several."""
+    words = (value,) if isinstance(value, str) else tuple(value)
+    return tuple(choice(name, word, allowed) for word in words)
+
+
+def dtype(value: Any) -> Literal["float64", "float32"]:
+    """Return the name of a supported precision."""
+    try:
+        name = np.dtype(value).name
+    except TypeError:
+        name = repr(value)
+    if name == "float64":
+        return "float64"
+    if name == "float32":
+        return "float32"
+    message = f"dtype must be 'float64' or 'float32', not {value!r}"
+    raise ValueError(message)
+
+
+def memory(what: str, needed: float, advice: str) -> None:
+    """Refuse work whose arrays would not fit the machine's memory.
+
+    Parameters
+    ----------
+    what
+        What the memory is for.
+    needed
+        Bytes, the most that the work may come to need.
+    advice
+        How to need less.
+
+    Raises
+    ------
+    MemoryError
+        When more than the physical memory would be needed.
+    """
+    try:
+        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return  # not known on this platform
+    if needed > physical:
+        message = (
+            f"{what} would need up to {needed / 2**30:.1f} GiB; this machine has "
+            f"{physical / 2**30:.1f} GiB: {advice}"
+        )
+        raise MemoryError(message)

@@ -1,0 +1,161 @@
+"""Gradient descent of a two-layer linear network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from linflow import _progress as progress_bar
+from linflow._core import descent as core
+from linflow._stepped import OBSERVABLES, Stepped
+from linflow.initial import initial_network
+from linflow.network import Network
+from linflow.rescaling import Rescaling
+from linflow.trajectory import Trajectory, from_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from linflow._streams import RngLike
+    from linflow.stop import Rule
+    from linflow.task import Task
+
+
+def gradient_descent(
+    task: Task,
+    init: Any,
+    *,
+    step_size: float,
+    max_steps: int | None = None,
+    save_every: int = 1,
+    stop: Rule | Iterable[Rule] | None = None,
+    learning_rates: float | tuple[float, float] = (1.0, 1.0),
+    scale: float = 1.0,
+    rng: RngLike = None,
+    observe: str | Sequence[str] = OBSERVABLES,
+    top: int | None = None,
+    save_product: bool = False,
+    dtype: str = "float64",
+    progress: bool | Callable[[int], Any] = False,
+    raise_on_failure: bool = True,
+) -> Trajectory:
+    """Train a network by full-batch gradient descent, exactly, at any width.
+
+    With output map ``A = scale W2 W1`` and ``G = A - T`` each step is
+    ``W1 -= step_size eta1 scale W2^T G``, ``W2 -= step_size eta2 scale G W1^T``, both
+    layers from the old values.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be learned, shape (d_out, d_in).
+    init : Gaussian, Weights, Network or Trajectory
+        The initial network, or a trajectory to go on from.
+    step_size : float
+        Step size, > 0; time is ``step_size * step``.
+    max_steps : int, optional
+        At most that many steps (or as a rule in `stop`).
+    save_every : int
+        Steps between save points; the first and the last step are always saved.
+    stop : rule or sequence of rules, optional
+        See `linflow.stop`.
+    learning_rates : float or (float, float)
+        Factors eta1, eta2 >= 0 on the step of the input and the output layer.
+    scale : float
+        Output scale, not zero.
+    rng : int, SeedSequence, Generator, BitGenerator or None
+        Root of the stream of a random `init`; the same gives the same network in
+        every dynamics.
+    observe : str or sequence of str
+        Of "train_error", "test_error", "singular_values".
+    top : int, optional
+        Number of singular values; all when min(shape) <= 64, else 8.
+    save_product : bool
+        Keep the output map at save points.
+    dtype : {"float64", "float32"}
+        Precision of the run. float32 halves the time; errors then are good to about
+        1e-6 of their size at the start.
+    progress : bool or callable
+        Show a bar, or call a function with the number of steps done.
+    raise_on_failure : bool
+        Raise `RunFailed` when the run diverges; otherwise see ``.status``.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range.
+    RunFailed
+        When the run diverges; the exception carries ``.trajectory``.
+    Interrupted
+        On Ctrl-C, with what was done as ``.partial``.
+
+    Notes
+    -----
+    Cost: three products of d_out x d_in x min(width, d_in + d_out) per step.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> task = lf.low_rank_task(20, rank=2, rng=0)
+    >>> run = lf.gradient_descent(
+    ...     task, lf.Gaussian(1e6, 1e-8), step_size=0.002, max_steps=400, rng=0
+    ... )
+    >>> run.status
+    <Status.REACHED_END: 1>
+    >>> run.train_error.shape, run.singular_values.shape
+    ((401,), (401, 20))
+    """
+    options = Stepped.check(
+        task,
+        step_size=step_size,
+        max_steps=max_steps,
+        save_every=save_every,
+        stop=stop,
+        observe=observe,
+        top=top,
+        save_product=save_product,
+        dtype=dtype,
+    )
+    rescaling = Rescaling.check(learning_rates, scale, frozen=True)
+    network = initial_network(init, task, rng)
+    with progress_bar.bar(progress, options.rules.max_steps, "step") as update:
+        record = core.run(
+            options.matrix(network.W1.T),
+            options.matrix(network.W2),
+            options.matrix(task.target),
+            None if task.noise is None else options.matrix(task.noise),
+            learning_rates=rescaling.learning_rates,
+            scale=rescaling.scale,
+            progress=update,
+            **options.keywords(),
+        )
+    known = rescaling.levels(network.law)
+    trajectory = from_record(
+        record,
+        step_size=options.step_size,
+        observe=options.observe,
+        dynamics="gradient descent",
+        network=_network_or_none(record, network),
+        **known,
+    )
+    return trajectory.checked(
+        raise_on_failure=raise_on_failure, raised=record["raised"]
+    )
+
+
+def _network_or_none(record: dict[str, Any], start: Network) -> Network | None:
+    """Return the last network; None when its weights are no longer finite."""
+    try:
+        return Network(
+            record["X"].T,
+            record["Y"],
+            width=start.width,
+            law=start.law,
+            basis=start.basis,
+        )
+    except ValueError:
+        return None
+

@@ -1,0 +1,158 @@
+"""Networks: two-layer linear networks in compressed form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from linflow import _validate as validate
+from linflow._core import network as core
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from linflow._core import Array
+
+
+class Law(NamedTuple):
+    """The two levels (theory §4) that a random network has in the limit of width.
+
+    ``kappa^2 = mu + lam^2 / 4`` is the threshold between lazy and active singular values.
+    """
+
+    lam: float
+    mu: float
+
+    @property
+    def kappa(self) -> float:
+        """The threshold, in units of ``W2 W1``."""
+        return float(np.hypot(np.sqrt(self.mu), self.lam / 2))
+
+
+class Network:
+    """A two-layer linear network ``A = W2 W1``.
+
+    The width of the hidden layer costs nothing: everything that a network does depends
+    on ``P = Q Q^T``, ``Q = [W1^T; W2]``, so that at most ``n = d_in + d_out`` hidden
+    units are ever kept (theory §2).
+
+    Parameters
+    ----------
+    W1 : array_like, shape (r, d_in)
+        Input layer.
+    W2 : array_like, shape (d_out, r)
+        Output layer.
+    width : float, optional
+        The width that the network stands for, when it is compressed; r by default.
+    law : Law, optional
+        The two levels of the law that it was drawn from.
+    basis : array_like, shape (w, r), optional
+        Orthonormal columns that lead back to w hidden units; see `expand`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the weights are not finite real matrices that share the hidden width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import linflow as lf
+    >>> rng = np.random.default_rng(0)
+    >>> wide = lf.Network(rng.normal(size=(1000, 3)), rng.normal(size=(2, 1000)))
+    >>> small = wide.compress()
+    >>> small.W1.shape, small.width
+    ((5, 3), 1000.0)
+    >>> bool(np.allclose(small.product, wide.product))
+    True
+    >>> bool(np.allclose(small.expand().W1, wide.W1))
+    True
+    """
+
+    def __init__(
+        self,
+        W1: ArrayLike,
+        W2: ArrayLike,
+        *,
+        width: float | None = None,
+        law: Law | None = None,
+        basis: ArrayLike | None = None,
+    ) -> None:
+        self.W1: Array = validate.matrix("W1", W1)
+        units = self.W1.shape[0]
+        self.W2: Array = validate.matrix("W2", W2, shape=(None, units))
+        self.width = float(units) if width is None else validate.real("width", width)
+        self.law = law
+        self.basis: Array | None = (
+            None
+            if basis is None
+            else validate.matrix("basis", basis, shape=(None, units))
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The shape (d_out, d_in) of the learned matrix."""
+        return self.W2.shape[0], self.W1.shape[1]
+
+    @property
+    def product(self) -> Array:
+        """The learned matrix ``A = W2 W1``, shape (d_out, d_in)."""
+        return self.W2 @ self.W1
+
+    @property
+    def gram(self) -> Array:
+        """``P = Q Q^T = [[C1, A^T], [A, C2]]``, shape (n, n), n = d_in + d_out."""
+        factor = np.vstack([self.W1.T, self.W2])
+        return factor @ factor.T
+
+    @property
+    def balance(self) -> Array:
+        """The conserved ``B = W2^T W2 - W1 W1^T`` of the kept units, shape (r, r)."""
+        return self.W2.T @ self.W2 - self.W1 @ self.W1.T
+
+    def compress(self) -> Network:
+        """Return the same network with at most d_in + d_out hidden units.
+
+        By an LQ factorisation, cost O(w n^2); it remembers its way back (`expand`).
+        A network that is small enough is returned as it is.
+        """
+        units = self.W1.shape[0]
+        if units <= sum(self.shape):
+            return self
+        X, Y, basis = core.compress(self.W1, self.W2)
+        if self.basis is not None:
+            basis = self.basis @ basis
+        return Network(X.T, Y, width=self.width, law=self.law, basis=basis)
+
+    def expand(self, basis: ArrayLike | None = None) -> Network:
+        """Return the network in the hidden units of a basis.
+
+        Parameters
+        ----------
+        basis : array_like, shape (w, r), optional
+            Orthonormal columns; by default those that `compress` remembered.
+
+        Raises
+        ------
+        ValueError
+            When there is no basis or its shape does not match.
+        """
+        if basis is None:
+            if self.basis is None:
+                message = (
+                    "basis must be given: this network was not made by compress(), "
+                    "which would remember it"
+                )
+                raise ValueError(message)
+            columns = self.basis
+        else:
+            columns = validate.matrix("basis", basis, shape=(None, self.W1.shape[0]))
+        return Network(
+            columns @ self.W1, self.W2 @ columns.T, width=self.width, law=self.law
+        )
+
+    def __repr__(self) -> str:
+        d_out, d_in = self.shape
+        kept = self.W1.shape[0]
+        return f"Network({d_out} x {d_in}, width {self.width:.15g}, {kept} units kept)"

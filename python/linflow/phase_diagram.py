@@ -1,0 +1,384 @@
+"""Phase diagrams over the initial variance and the width ([TAJ] figure 2)."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow import _progress as progress_bar
+from linflow import _streams as streams
+from linflow import _validate as validate
+from linflow import stop as stop_rules
+from linflow._core import ensemble as core
+from linflow._core import network as core_network
+from linflow.initial import MAX_WIDTH
+from linflow.status import Interrupted
+from linflow.task import low_rank_task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import xarray as xr
+    from numpy.typing import ArrayLike, NDArray
+
+    from linflow._core import Array
+    from linflow._core.stop import StopRules
+    from linflow._streams import RngLike
+    from linflow.task import Task
+
+DYNAMICS = ("gradient_descent",)
+PROTOCOL_KEYS = ("step_size", "max_steps", "stop")
+
+_VARIABLES: dict[str, tuple[str, str]] = {
+    "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
+    "best_step": ("first step of the minimal test error", "step"),
+    "steps": ("steps run", "step"),
+    "first_train_error": ("train error |A - T|^2/d^2 at the start", "1"),
+    "final_train_error": ("train error at the last step", "1"),
+    "rank": ("singular values above s_1/5 at the best step", "1"),
+    "stable_rank": ("|A|_F^2/|A|_op^2 at the best step", "1"),
+    "distance": ("maximum over the run of |A - A_SC|^2/d^2", "1"),
+    "status": ("why the run ended (linflow.Status)", "1"),
+    "duration": ("time spent on the cell", "s"),
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How long and with which step each cell is trained."""
+
+    rules: StopRules
+    step_size: float | None  # None: the published choice, which depends on the cell
+
+    @classmethod
+    def check(cls, protocol: Any) -> Protocol:
+        """Return the protocol named "published" or described by a mapping."""
+        if isinstance(protocol, str) or not hasattr(protocol, "keys"):
+            if protocol != "published":
+                message = (
+                    "protocol must be 'published' or a dict with keys "
+                    f"{list(PROTOCOL_KEYS)}, not {protocol!r}"
+                )
+                raise ValueError(message)
+            rules = stop_rules.combine(stop_rules.published, None, has_truth=True)
+            return cls(rules, None)
+        settings: Mapping[str, Any] = protocol
+        for key in settings:
+            validate.choice("protocol key", key, PROTOCOL_KEYS)
+        if "step_size" not in settings:
+            message = "protocol must have a step_size (a real number > 0)"
+            raise ValueError(message)
+        step_size = validate.real("protocol: step_size", settings["step_size"], above=0)
+        rules = stop_rules.combine(
+            settings.get("stop"), settings.get("max_steps"), has_truth=True
+        )
+        return cls(rules, step_size)
+
+
+def published_step_size(
+    gamma_sigma2: ArrayLike, gamma_w: ArrayLike, *, d: int, truth_norm: float
+) -> Array:
+    """Return the step size of the published protocol (theory §8).
+
+    ``1/(50 w sigma^2)`` where ``gamma_w + gamma_sigma2 > 1`` (lazy), else
+    ``1/(50 |A*|_op)``; broadcasts.
+
+    Examples
+    --------
+    >>> from linflow.phase_diagram import published_step_size
+    >>> published_step_size([-1.5, -0.5], 2.0, d=100, truth_norm=100.0).tolist()
+    [0.0002, 2e-05]
+    """
+    gamma_sigma2, gamma_w = np.broadcast_arrays(
+        np.asarray(gamma_sigma2, float), np.asarray(gamma_w, float)
+    )
+    lazy = gamma_sigma2 + gamma_w > 1
+    kappa = np.asarray(float(d) ** (gamma_w + gamma_sigma2))
+    return np.where(lazy, 1 / (50 * kappa), 1 / (50 * truth_norm))
+
+
+def phase_diagram(
+    d: int = 200,
+    rank: int = 5,
+    gamma_sigma2: ArrayLike = tuple(np.linspace(-3.0, 0.0, 30)),
+    gamma_w: ArrayLike = tuple(np.linspace(0.0, 2.8, 30)),
+    *,
+    seeds: int = 1,
+    dynamics: str = "gradient_descent",
+    protocol: str | Mapping[str, Any] = "published",
+    noise: float = 1.0,
+    distance_to: str | None = None,
+    dtype: str = "float64",
+    n_threads: int | None = None,
+    progress: bool | Callable[[int], Any] = True,
+    rng: RngLike = 0,
+) -> xr.Dataset:
+    """Train a network in every cell of a grid over initial variance and width.
+
+    Each cell learns a d x d matrix of the given rank plus noise (`low_rank_task`) from a
+    Gaussian start of width ``w = d**gamma_w`` and variance ``sigma^2 = d**gamma_sigma2``.
+    The truth and the noise are drawn once per seed, the network once per cell and seed.
+
+    Parameters
+    ----------
+    d : int
+        Input and output dimension, at least 2.
+    rank : int
+        Rank of the truth.
+    gamma_sigma2, gamma_w : float or array_like
+        Axes of the grid, without repeats; ``1 <= d**gamma_w <= 1e15``.
+    seeds : int
+        Number of independent tasks and networks per cell; the dimension ``seed`` stays
+        when it is 1.
+    dynamics : {"gradient_descent"}
+        How each cell is trained.
+    protocol : "published" or dict
+        The published protocol ([TAJ], theory §8), or a dict with ``step_size`` and
+        ``max_steps`` and/or ``stop`` (see `linflow.stop`).
+    noise : float
+        Standard deviation of the noise, >= 0.
+    distance_to : {"self_consistent"}, optional
+        Also step that dynamics from the same A(0) with the same step size, and give the
+        maximal distance to it; costs more than the run itself.
+    dtype : {"float64", "float32"}
+        Precision of the runs.
+    n_threads : int, optional
+        Threads; by default what OpenMP would use (OMP_NUM_THREADS, the affinity mask
+        and threadpoolctl are respected). The result does not depend on it.
+    progress : bool or callable
+        Show a bar, or call a function with the number of finished cells.
+    rng : int, SeedSequence, Generator, BitGenerator or None
+        Root of all streams. A cell's streams depend on its own parameters only: growing
+        a grid keeps the results of old cells.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions (gamma_w, gamma_sigma2, seed); variables min_test_error, best_step,
+        steps, first_train_error, final_train_error, rank, stable_rank, status, duration
+        and, on request, distance. A cell that diverged has status -1 and keeps what was
+        measured before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range, before any work starts.
+    Interrupted
+        On Ctrl-C; ``.partial`` is the data set with the cells finished so far.
+
+    Notes
+    -----
+    The width costs nothing: a step takes three products of d x d x min(w, 2d).
+
+    References
+    ----------
+    Tu, Aranguri, Jacot, "Mixed Dynamics In Linear Networks", NeurIPS 2024,
+    arXiv 2405.17580, figure 2.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> data = lf.phase_diagram(
+    ...     d=20, rank=2, gamma_sigma2=[-2.0, -1.0], gamma_w=[1.0, 2.0, 8.0],
+    ...     progress=False,
+    ... )
+    >>> dict(data.sizes)
+    {'gamma_w': 3, 'gamma_sigma2': 2, 'seed': 1}
+    >>> bool((data.status > 0).all())
+    True
+    """
+    d = validate.integer("d", d, at_least=2)
+    rank = validate.integer("rank", rank, at_least=1)
+    if rank > d:
+        message = f"rank must be at most d = {d}, not {rank}"
+        raise ValueError(message)
+    axis_sigma2 = validate.axis("gamma_sigma2", gamma_sigma2)
+    axis_w = validate.axis("gamma_w", gamma_w)
+    _check_widths(d, axis_w)
+    seeds = validate.integer("seeds", seeds, at_least=1)
+    validate.choice("dynamics", dynamics, DYNAMICS)
+    plan = Protocol.check(protocol)
+    noise = validate.real("noise", noise, at_least=0)
+    if distance_to is not None:
+        validate.choice("distance_to", distance_to, ("self_consistent",))
+    precision = validate.dtype(dtype)
+    threads = 0 if n_threads is None else validate.integer(
+        "n_threads", n_threads, at_least=1
+    )
+    root = streams.root(rng)
+    validate.memory(
+        f"{seeds} tasks of {d} x {d} and their runs",
+        8.0 * d * d * (3 * seeds + 12 * (threads or core.default_threads())),
+        "lower d or seeds",
+    )
+
+    first_seed = root.seed[0] if len(root.seed) == 1 else 0
+    roots = [streams.Root(root.entropy, (first_seed + i,)) for i in range(seeds)]
+    if len(root.seed) != 1:
+        roots = [streams.Root(root.entropy, (*root.seed, i)) for i in range(seeds)]
+    tasks = [
+        low_rank_task((d, d), rank, noise=noise, rng=_sequence(one)) for one in roots
+    ]
+    cells = _cells(d, axis_sigma2, axis_w, roots, tasks, plan)
+    shape = (axis_w.size, axis_sigma2.size, seeds)
+    started = datetime.datetime.now(datetime.UTC)
+    with progress_bar.bar(progress, cells["task"].size, "cell") as update:
+        record = core.run(
+            targets=[task.target for task in tasks],
+            noises=[np.asfortranarray(task.noise) for task in tasks],
+            order=_order(cells, d),
+            stop=plan.rules,
+            distance=distance_to is not None,
+            float32=precision == "float32",
+            n_threads=threads,
+            progress=update,
+            **cells,
+        )
+    raised = record.pop("raised")
+    if distance_to is None:
+        del record["distance"]
+    data = _dataset(record, shape, axis_sigma2, axis_w, d, cells["width"])
+    data.attrs = {
+        "d": d,
+        "rank": rank,
+        "noise": noise,
+        "dynamics": dynamics,
+        "protocol": "published" if plan.step_size is None else repr(dict(protocol)),  # type: ignore[arg-type]
+        "dtype": precision,
+        "rng_entropy": str(root.entropy),
+        "rng_seed": str(root.seed),
+    } | ({} if distance_to is None else {"distance_to": distance_to}) | _provenance(started)
+    if raised is not None:
+        done = int((data["status"] != 0).sum())
+        message = (
+            f"interrupted after {done} of {data['status'].size} cells; "
+            ".partial holds those finished"
+        )
+        if isinstance(raised, KeyboardInterrupt):
+            raise Interrupted(message, data) from raised
+        raised.partial = data
+        raise raised
+    return data
+
+
+def _check_widths(d: int, gamma_w: Array) -> None:
+    with np.errstate(over="ignore"):
+        widths = float(d) ** gamma_w
+    for exponent, width in zip(gamma_w, widths, strict=True):
+        if not 1 <= width <= MAX_WIDTH:
+            top = np.log(MAX_WIDTH) / np.log(d)
+            message = (
+                f"gamma_w must be between 0 and {top:.3g} (widths 1 to "
+                f"{MAX_WIDTH:g} at d = {d}), not {exponent:g}"
+            )
+            raise ValueError(message)
+
+
+def _sequence(root: streams.Root) -> np.random.SeedSequence:
+    return np.random.SeedSequence(root.entropy, spawn_key=root.seed)
+
+
+def _cells(
+    d: int,
+    gamma_sigma2: Array,
+    gamma_w: Array,
+    roots: list[streams.Root],
+    tasks: list[Task],
+    plan: Protocol,
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of cell parameters, in the order of the data set."""
+    count = gamma_w.size * gamma_sigma2.size * len(roots)
+    widths = [
+        core_network.realised_width(float(w), d, d) for w in float(d) ** gamma_w
+    ]
+    variances = [float(v) for v in float(d) ** gamma_sigma2]
+    seed = np.empty((count, 4), dtype=np.uint64)
+    width, variance = np.empty(count), np.empty(count)
+    task = np.empty(count, dtype=np.int64)
+    step_size = np.empty(count)
+    norms = [float(np.linalg.norm(one.truth, 2)) for one in tasks]  # type: ignore[arg-type]
+    grid = itertools.product(range(gamma_w.size), range(gamma_sigma2.size), range(len(roots)))
+    for i, (row, column, number) in enumerate(grid):
+        w, sigma2 = widths[row], variances[column]
+        stream = roots[number].stream(
+            streams.Purpose.NETWORK, d, d, w, sigma2, sigma2
+        )
+        seed[i] = streams.state_words(stream)
+        width[i], variance[i], task[i] = w, sigma2, number
+        step_size[i] = (
+            plan.step_size
+            if plan.step_size is not None
+            else published_step_size(
+                gamma_sigma2[column], gamma_w[row], d=d, truth_norm=norms[number]
+            )
+        )
+    return {
+        "task": task,
+        "seed": seed,
+        "width": width,
+        "variance1": variance,
+        "variance2": variance,
+        "step_size": step_size,
+    }
+
+
+def _order(cells: dict[str, NDArray[Any]], d: int) -> list[int]:
+    """Return the order in which cells are started: expensive steps first.
+
+    Cells of small variance take long to leave the saddle, so that within a width they
+    come first; the last cells are then short and all threads end together.
+    """
+    units = np.minimum(cells["width"], 2.0 * d)
+    order: list[int] = np.lexsort((cells["variance1"], -units)).tolist()
+    return order
+
+
+def _dataset(
+    record: dict[str, NDArray[Any]],
+    shape: tuple[int, int, int],
+    gamma_sigma2: Array,
+    gamma_w: Array,
+    d: int,
+    width: Array,
+) -> xr.Dataset:
+    import xarray as xr
+
+    dims = ("gamma_w", "gamma_sigma2", "seed")
+    data = xr.Dataset(
+        {
+            name: (
+                dims,
+                values.reshape(shape),
+                dict(zip(("long_name", "units"), _VARIABLES[name], strict=True)),
+            )
+            for name, values in record.items()
+        },
+        coords={
+            "gamma_w": ("gamma_w", gamma_w, {"long_name": "log_d of the width"}),
+            "gamma_sigma2": (
+                "gamma_sigma2",
+                gamma_sigma2,
+                {"long_name": "log_d of the initial variance"},
+            ),
+            "seed": np.arange(shape[2]),
+            "width": ("gamma_w", width.reshape(shape)[:, 0, 0], {"long_name": "width"}),
+            "variance": ("gamma_sigma2", float(d) ** gamma_sigma2),
+        },
+    )
+    return data
+
+
+def _provenance(started: datetime.datetime) -> dict[str, str]:
+    from linflow.build_info import build_info
+
+    info = build_info()
+    return {
+        "linflow": str(info["version"]),
+        "instruction_set": str(info["instruction_set"]),
+        "numpy": np.__version__,
+        "created": started.isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,114 @@
+"""How each variable of a phase diagram is drawn: words, colours, scale, colour bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.colors import Normalize
+    from numpy.typing import NDArray
+
+# Below it a logarithmic colour bar has too few ticks to be read.
+MIN_LOG_SPAN = 10.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a variable is drawn."""
+
+    title: str
+    unit: str
+    cmap: str = "viridis"
+    log: bool = False
+    start: float = 0.0
+
+
+LOOKS = {
+    "min_test_error": Look("Minimal test error", r"$\|A - A^*\|_F^2 / d^2$"),
+    "final_train_error": Look("Final train error", r"$\|A - T\|_F^2 / d^2$", log=True),
+    "rank": Look(
+        "Rank at minimal test error",
+        "singular values $> s_1/5$",
+        "cividis",
+        log=True,
+        start=1.0,
+    ),
+    "stable_rank": Look(
+        "Stable rank at minimal test error",
+        r"$\|A\|_F^2 / \|A\|_\mathrm{op}^2$",
+        "cividis",
+        log=True,
+        start=1.0,
+    ),
+    "best_step": Look("Steps to minimal test error", "steps", "magma", log=True),
+    "steps": Look("Steps run", "steps", "magma", log=True),
+    "distance": Look(
+        "Distance to the self-consistent dynamics",
+        r"$\max_t \|A_\mathrm{GD} - A_\mathrm{SC}\|_F^2 / d^2$",
+        "magma",
+        log=True,
+    ),
+}
+
+
+def make_norm(
+    values: NDArray[np.float64],
+    look: Look,
+    statistic: str,
+    vmin: float | None,
+    vmax: float | None,
+) -> tuple[Normalize, str]:
+    """Return the colour scale, and at which of its ends values lie beyond it.
+
+    It is logarithmic if the variable's look wants it and the positive values span a
+    factor of `MIN_LOG_SPAN`. `vmin` and `vmax` are taken as they are.
+    """
+    from matplotlib.colors import LogNorm, Normalize
+
+    finite = values[np.isfinite(values)]
+    positive = finite[finite > 0]
+    ends = [np.inf if vmin is None else vmin, -np.inf if vmax is None else vmax]
+    log = (
+        look.log
+        and statistic == "mean"
+        and positive.size > 0
+        and max(positive.max(), ends[1]) >= MIN_LOG_SPAN * min(positive.min(), ends[0])
+        and min(ends[0], 1.0) > 0
+    )
+    usable = positive if log else finite if finite.size else np.ones(1)
+    low, high = usable.min(), usable.max()
+    if not log:
+        low = min(look.start if statistic == "mean" else 0.0, low)
+        most = np.quantile(usable, 0.98)
+        if high - low > 2 * (most - low) > 0:
+            high = most
+    low, high = low if vmin is None else vmin, high if vmax is None else vmax
+    if not low < high:
+        low, high = (low / 2, low * 2) if log else (low - 0.5, low + 0.5)
+    below, above = bool((finite < low).any()), bool((finite > high).any())
+    extend = ("neither", "min", "max", "both")[below + 2 * above]
+    return (LogNorm if log else Normalize)(low, high), extend
+
+
+def colour_bar(
+    ax: Axes, mesh: QuadMesh, look: Look, extend: str, statistic: str
+) -> None:
+    """Add a colour bar that names the quantity and its unit."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
+    bar = ax.figure.colorbar(mesh, ax=ax, extend=extend)
+    what = "standard deviation of " if statistic == "std" else ""
+    bar.set_label(what + look.unit)
+    low, high = mesh.get_clim()
+    if isinstance(mesh.norm, LogNorm) and low > 1e-3 and high < 1e4:
+        # Few decades: 1, 2, 5, 10 read better than powers of ten.
+        subs = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
+        bar.ax.yaxis.set_major_locator(LogLocator(subs=subs))
+        bar.ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        bar.ax.yaxis.set_minor_formatter(NullFormatter())

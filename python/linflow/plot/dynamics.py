@@ -1,0 +1,76 @@
+"""Errors and singular values side by side, as in [TAJ] figure 1.
+
+References
+----------
+[TAJ] Tu, Aranguri, Jacot, "Mixed Dynamics In Linear Networks: Unifying the Lazy and
+Active Regimes", NeurIPS 2024, arXiv 2405.17580.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._runs import Trajectories, read_runs
+from ._style import as_array, choose_panels, new_axes
+from .errors import errors
+from .singular_values import singular_values
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+
+    from ._style import AxesArray, AxesLike
+
+
+def dynamics(
+    data: Trajectories,
+    *,
+    panels: str | Sequence[str] | None = None,
+    ax: AxesLike | None = None,
+    labels: Sequence[str] | None = None,
+    legend: bool = True,
+    xscale: str = "linear",
+) -> Axes | AxesArray:
+    """Draw errors and singular values side by side, [TAJ] figure 1.
+
+    Parameters
+    ----------
+    data, labels, legend, xscale
+        As in `errors` and `singular_values`, which draw the panels.
+    panels
+        ``"errors"``, ``"singular_values"``, or a sequence of them; by default both,
+        if there are singular values. A single name draws one panel.
+    ax
+        An Axes, for one panel (by default the errors), or as many as panels.
+
+    Returns
+    -------
+    Axes or ndarray of Axes
+        One Axes if `ax` is one or `panels` is a single name; else an array of shape
+        (panels,), whose figure is ``axes[0].figure``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `errors` and `singular_values`; or if a panel is unknown, or the numbers
+        of `panels` and `ax` differ.
+    """
+    draw: dict[str, Callable[..., Axes]] = {
+        "errors": errors,
+        "singular_values": singular_values,
+    }
+    runs = read_runs(data, labels)
+    known = [
+        name
+        for name in draw
+        if name == "errors" or any(run.singular_values is not None for run in runs)
+    ]
+    names, given, single = choose_panels(panels, ax, default=known)
+    for name in names:
+        if name not in draw:
+            raise ValueError(f"panels has {name!r}; it may name {' and '.join(draw)}")
+    axes = list(new_axes(len(names))) if given is None else given
+    for name, one in zip(names, axes, strict=True):
+        draw[name](data, ax=one, labels=labels, legend=legend, xscale=xscale)
+    return axes[0] if single else as_array(axes)

@@ -1,0 +1,216 @@
+"""Trajectories: what a run leaves behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow.network import Law, Network
+from linflow.status import Interrupted, RunFailed, Status
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from linflow._core import Array
+
+_FORMAT = 1
+
+
+@dataclass(kw_only=True, eq=False)
+class Trajectory:
+    """One run at its save points.
+
+    Attributes
+    ----------
+    dynamics : str
+        Which dynamics, in words ("gradient descent", "self-consistent", …).
+    times : ndarray, shape (time,)
+        ``step_size * step`` for stepped dynamics.
+    train_error, test_error : ndarray, shape (time,)
+        ``|A - T|^2 / (d_out d_in)`` and ``|A - A*|^2 / (d_out d_in)``; None where not
+        observed or, for the test error, where the truth is not known.
+    singular_values : ndarray, shape (time, mode), or None
+        Of the network's output map, descending.
+    product : ndarray, shape (time, d_out, d_in), or None
+        The output map at save points, with ``save_product=True``.
+    last_product : ndarray, shape (d_out, d_in)
+        The output map at the end.
+    network : Network or None
+        The last state; None where the dynamics determines A only.
+    status : Status
+        Why the run ended; `message` says it in words.
+    steps : int
+        Steps taken.
+    step_size : float or None
+        Of a stepped dynamics.
+    kappa, lam, mu : float or None
+        Threshold and levels of the initial law, in units of the output map, where known.
+    """
+
+    dynamics: str
+    times: Array
+    train_error: Array | None = None
+    test_error: Array | None = None
+    singular_values: Array | None = None
+    product: Array | None = None
+    last_product: Array
+    network: Network | None = None
+    status: Status = Status.REACHED_END
+    steps: int = 0
+    step_size: float | None = None
+    kappa: float | None = None
+    lam: float | None = None
+    mu: float | None = None
+    attrs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """Why the run ended, in words."""
+        return self.status.message
+
+    def checked(self, *, raise_on_failure: bool, raised: object = None) -> Trajectory:
+        """Return this trajectory, or raise what ended it early.
+
+        Raises
+        ------
+        Interrupted
+            When Ctrl-C ended the run.
+        RunFailed
+            When the run failed and `raise_on_failure` is true.
+        """
+        if isinstance(raised, KeyboardInterrupt):
+            message = f"interrupted after {self.steps} steps; .partial holds them"
+            raise Interrupted(message, self) from raised
+        if isinstance(raised, BaseException):
+            raised.trajectory = self  # type: ignore[attr-defined]
+            raise raised
+        if self.status < 0 and raise_on_failure:
+            message = f"{self.dynamics}: {self.message} (step {self.steps})"
+            raise RunFailed(message, self)
+        return self
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return the trajectory as an `xarray.Dataset` with dimension time."""
+        import xarray as xr
+
+        layout = {
+            "train_error": ("time",),
+            "test_error": ("time",),
+            "singular_values": ("time", "mode"),
+            "product": ("time", "d_out", "d_in"),
+            "last_product": ("d_out", "d_in"),
+        }
+        variables = {
+            name: (dims, getattr(self, name))
+            for name, dims in layout.items()
+            if getattr(self, name) is not None
+        }
+        attrs = self._scalars() | {"message": self.message}
+        attrs.update(attrs.pop("attrs"))
+        clean = {key: value for key, value in attrs.items() if value is not None}
+        return xr.Dataset(variables, coords={"time": self.times}, attrs=clean)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the trajectory to one file (NumPy's .npz; the suffix is added).
+
+        Returns
+        -------
+        Path
+            The file written.
+        """
+        target = Path(path)
+        if target.suffix != ".npz":
+            target = target.with_name(target.name + ".npz")
+        arrays: dict[str, Any] = {
+            f.name: getattr(self, f.name)
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), np.ndarray)
+        }
+        header = {"format": _FORMAT, **self._scalars()}
+        if self.network is not None:
+            arrays["W1"], arrays["W2"] = self.network.W1, self.network.W2
+            if self.network.basis is not None:
+                arrays["basis"] = self.network.basis
+            header["width"] = self.network.width
+            header["law"] = self.network.law
+        np.savez(target, header=np.array(json.dumps(header)), **arrays)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trajectory:
+        """Read a trajectory written by `save`; nothing is unpickled.
+
+        Raises
+        ------
+        ValueError
+            When the file is not a trajectory that this version reads.
+        """
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        if "header" not in arrays:
+            message = f"path {path!s} is not a trajectory written by Trajectory.save"
+            raise ValueError(message)
+        header = json.loads(str(arrays.pop("header")))
+        if header.pop("format") != _FORMAT:
+            message = f"path {path!s} was written by another version of linflow"
+            raise ValueError(message)
+        network = None
+        if "W1" in arrays:
+            law = header.pop("law")
+            network = Network(
+                arrays.pop("W1"),
+                arrays.pop("W2"),
+                width=header.pop("width"),
+                law=None if law is None else Law(*law),
+                basis=arrays.pop("basis", None),
+            )
+        header["status"] = Status(header["status"])
+        return cls(network=network, **arrays, **header)
+
+    def _scalars(self) -> dict[str, Any]:
+        return {
+            f.name: int(value) if isinstance(value, Status) else value
+            for f in fields(self)
+            if f.name != "network"
+            and not isinstance(value := getattr(self, f.name), np.ndarray)
+            and not (value is None and f.name in _ARRAYS)
+        }
+
+    def __repr__(self) -> str:
+        last = "" if self.train_error is None else f", train {self.train_error[-1]:.3g}"
+        if self.test_error is not None:
+            last += f", test {self.test_error[-1]:.3g}"
+        return (
+            f"Trajectory({self.dynamics}, {len(self.times)} save points, "
+            f"{self.steps} steps{last}; {self.message})"
+        )
+
+
+_ARRAYS = frozenset(
+    {"train_error", "test_error", "singular_values", "product", "last_product", "times"}
+)
+
+
+def from_record(
+    record: dict[str, Any], *, step_size: float, observe: Sequence[str], **known: Any
+) -> Trajectory:
+    """Return the trajectory of a stepped run from the core's record of it."""
+    return Trajectory(
+        times=step_size * record["step"],
+        train_error=record["train_error"] if "train_error" in observe else None,
+        test_error=record["test_error"] if "test_error" in observe else None,
+        singular_values=record["singular_values"] if "singular_values" in observe else None,
+        product=record.get("product"),
+        last_product=record["last_product"],
+        status=Status(record["status"]),
+        steps=int(record["steps"]),
+        step_size=step_size,
+        **known,
+    )
