@@ -1,8 +1,8 @@
 """A laboratory for the learning dynamics of linear networks.
 
 Exact gradient descent of two-layer linear networks at any width (a wide network is
-exactly one of width d_in + d_out), the self-consistent mixed dynamics, and phase diagrams
-over initial variance and width. See the README for a start.
+exactly one of width d_in + d_out), the self-consistent mixed dynamics, and phase
+diagrams over initial variance and width. See the README for a start.
 
 References
 ----------

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.random import BitGenerator, Generator, SeedSequence
     from numpy.typing import NDArray
 
-    RngLike = int | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator | None
+    RngLike = int | SeedSequence | Generator | BitGenerator | None
 
 
 class Purpose(enum.IntEnum):
@@ -37,14 +38,22 @@ class Root(NamedTuple):
     entropy: int | tuple[int, ...]
     seed: tuple[int, ...]
 
-    def stream(
-        self, purpose: Purpose, *parameters: float, seed: int | None = None
-    ) -> np.random.SeedSequence:
+    def child(self, seed: int) -> Root:
+        """Root of repetition number `seed` from here; number 0 is this root itself.
+
+        Repetitions of the root of seed n are the seeds n, n + 1, ….
+        """
+        return Root(self.entropy, (*self.seed[:-1], self.seed[-1] + seed))
+
+    def sequence(self) -> np.random.SeedSequence:
+        """Return the ``SeedSequence`` that `root` reads this root from."""
+        return np.random.SeedSequence(self.entropy, spawn_key=self.seed)
+
+    def stream(self, purpose: Purpose, *parameters: float) -> np.random.SeedSequence:
         """Seed of the stream for one purpose and one set of parameters."""
-        seeds = self.seed if seed is None else (seed,)
         words = [word for value in parameters for word in _words(value)]
         return np.random.SeedSequence(
-            self.entropy, spawn_key=(int(purpose), *seeds, *words)
+            self.entropy, spawn_key=(int(purpose), *self.seed, *words)
         )
 
 
@@ -86,7 +95,7 @@ def root(rng: RngLike) -> Root:
 
 def state_words(stream: np.random.SeedSequence) -> NDArray[np.uint64]:
     """Seed words, shape (4,), that the core's generator starts from."""
-    return stream.generate_state(4, np.uint64)
+    return stream.generate_state(4, np.uint64).astype(np.uint64, copy=False)
 
 
 def _words(value: float) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""One door for arguments: each check names the argument, what it was and what it may be."""
+"""One door for arguments: errors name the argument, what it was, what it may be."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def self_consistent(
     """Step the self-consistent dynamics of [TAJ] eq. (1) from the network's A(0).
 
     ``A -= step_size (C2 G + G C1)`` with ``C1 = sqrt(A^T A + kappa^2 I)``,
-    ``C2 = sqrt(A A^T + kappa^2 I)``, ``G = A - T``: what gradient descent of a wide random
-    network does, lazy along singular values below kappa and active above.
+    ``C2 = sqrt(A A^T + kappa^2 I)``, ``G = A - T``: what gradient descent of a wide
+    random network does, lazy along singular values below kappa and active above.
 
     Parameters
     ----------

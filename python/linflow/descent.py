@@ -158,4 +158,3 @@ def _network_or_none(record: dict[str, Any], start: Network) -> Network | None:
         )
     except ValueError:
         return None
-

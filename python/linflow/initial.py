@@ -115,7 +115,7 @@ class Weights:
             raise ValueError(message)
         self.network = Network(layers[0], layers[1]).compress()
 
-    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:  # noqa: ARG002
+    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Return the network; nothing is random."""
         shape = _shape(task)
         if self.network.shape != shape:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Law(NamedTuple):
     """The two levels (theory §4) that a random network has in the limit of width.
 
-    ``kappa^2 = mu + lam^2 / 4`` is the threshold between lazy and active singular values.
+    ``kappa^2 = mu + lam^2 / 4`` is the threshold between lazy and active modes.
     """
 
     lam: float

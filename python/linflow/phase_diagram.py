@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,10 +11,10 @@ import numpy as np
 from linflow import _progress as progress_bar
 from linflow import _streams as streams
 from linflow import _validate as validate
-from linflow import stop as stop_rules
 from linflow._core import ensemble as core
 from linflow._core import network as core_network
 from linflow.initial import MAX_WIDTH
+from linflow.protocol import Protocol, published_step_size
 from linflow.status import Interrupted
 from linflow.task import low_rank_task
 
@@ -26,12 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from linflow._core import Array
-    from linflow._core.stop import StopRules
     from linflow._streams import RngLike
     from linflow.task import Task
 
+# The axes of [TAJ] figure 2.
+GAMMA_SIGMA2 = tuple(np.linspace(-3.0, 0.0, 30).tolist())
+GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
 DYNAMICS = ("gradient_descent",)
-PROTOCOL_KEYS = ("step_size", "max_steps", "stop")
 
 _VARIABLES: dict[str, tuple[str, str]] = {
     "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
@@ -47,65 +47,11 @@ _VARIABLES: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """How long and with which step each cell is trained."""
-
-    rules: StopRules
-    step_size: float | None  # None: the published choice, which depends on the cell
-
-    @classmethod
-    def check(cls, protocol: Any) -> Protocol:
-        """Return the protocol named "published" or described by a mapping."""
-        if isinstance(protocol, str) or not hasattr(protocol, "keys"):
-            if protocol != "published":
-                message = (
-                    "protocol must be 'published' or a dict with keys "
-                    f"{list(PROTOCOL_KEYS)}, not {protocol!r}"
-                )
-                raise ValueError(message)
-            rules = stop_rules.combine(stop_rules.published, None, has_truth=True)
-            return cls(rules, None)
-        settings: Mapping[str, Any] = protocol
-        for key in settings:
-            validate.choice("protocol key", key, PROTOCOL_KEYS)
-        if "step_size" not in settings:
-            message = "protocol must have a step_size (a real number > 0)"
-            raise ValueError(message)
-        step_size = validate.real("protocol: step_size", settings["step_size"], above=0)
-        rules = stop_rules.combine(
-            settings.get("stop"), settings.get("max_steps"), has_truth=True
-        )
-        return cls(rules, step_size)
-
-
-def published_step_size(
-    gamma_sigma2: ArrayLike, gamma_w: ArrayLike, *, d: int, truth_norm: float
-) -> Array:
-    """Return the step size of the published protocol (theory §8).
-
-    ``1/(50 w sigma^2)`` where ``gamma_w + gamma_sigma2 > 1`` (lazy), else
-    ``1/(50 |A*|_op)``; broadcasts.
-
-    Examples
-    --------
-    >>> from linflow.phase_diagram import published_step_size
-    >>> published_step_size([-1.5, -0.5], 2.0, d=100, truth_norm=100.0).tolist()
-    [0.0002, 2e-05]
-    """
-    gamma_sigma2, gamma_w = np.broadcast_arrays(
-        np.asarray(gamma_sigma2, float), np.asarray(gamma_w, float)
-    )
-    lazy = gamma_sigma2 + gamma_w > 1
-    kappa = np.asarray(float(d) ** (gamma_w + gamma_sigma2))
-    return np.where(lazy, 1 / (50 * kappa), 1 / (50 * truth_norm))
-
-
 def phase_diagram(
     d: int = 200,
     rank: int = 5,
-    gamma_sigma2: ArrayLike = tuple(np.linspace(-3.0, 0.0, 30)),
-    gamma_w: ArrayLike = tuple(np.linspace(0.0, 2.8, 30)),
+    gamma_sigma2: ArrayLike = GAMMA_SIGMA2,
+    gamma_w: ArrayLike = GAMMA_W,
     *,
     seeds: int = 1,
     dynamics: str = "gradient_descent",
@@ -119,9 +65,10 @@ def phase_diagram(
 ) -> xr.Dataset:
     """Train a network in every cell of a grid over initial variance and width.
 
-    Each cell learns a d x d matrix of the given rank plus noise (`low_rank_task`) from a
-    Gaussian start of width ``w = d**gamma_w`` and variance ``sigma^2 = d**gamma_sigma2``.
-    The truth and the noise are drawn once per seed, the network once per cell and seed.
+    Each cell learns a d x d matrix of the given rank plus noise (`low_rank_task`) from
+    a Gaussian start of width ``w = d**gamma_w`` and variance
+    ``sigma^2 = d**gamma_sigma2``. Truth and noise are drawn once per seed, the network
+    once per cell and seed.
 
     Parameters
     ----------
@@ -206,8 +153,8 @@ def phase_diagram(
     if distance_to is not None:
         validate.choice("distance_to", distance_to, ("self_consistent",))
     precision = validate.dtype(dtype)
-    threads = 0 if n_threads is None else validate.integer(
-        "n_threads", n_threads, at_least=1
+    threads = (
+        0 if n_threads is None else validate.integer("n_threads", n_threads, at_least=1)
     )
     root = streams.root(rng)
     validate.memory(
@@ -216,16 +163,13 @@ def phase_diagram(
         "lower d or seeds",
     )
 
-    first_seed = root.seed[0] if len(root.seed) == 1 else 0
-    roots = [streams.Root(root.entropy, (first_seed + i,)) for i in range(seeds)]
-    if len(root.seed) != 1:
-        roots = [streams.Root(root.entropy, (*root.seed, i)) for i in range(seeds)]
+    roots = [root.child(i) for i in range(seeds)]
     tasks = [
-        low_rank_task((d, d), rank, noise=noise, rng=_sequence(one)) for one in roots
+        low_rank_task((d, d), rank, noise=noise, rng=one.sequence()) for one in roots
     ]
     cells = _cells(d, axis_sigma2, axis_w, roots, tasks, plan)
     shape = (axis_w.size, axis_sigma2.size, seeds)
-    started = datetime.datetime.now(datetime.UTC)
+    started = dt.datetime.now(dt.UTC)
     with progress_bar.bar(progress, cells["task"].size, "cell") as update:
         record = core.run(
             targets=[task.target for task in tasks],
@@ -247,11 +191,14 @@ def phase_diagram(
         "rank": rank,
         "noise": noise,
         "dynamics": dynamics,
-        "protocol": "published" if plan.step_size is None else repr(dict(protocol)),  # type: ignore[arg-type]
+        "protocol": str(plan),
         "dtype": precision,
         "rng_entropy": str(root.entropy),
         "rng_seed": str(root.seed),
-    } | ({} if distance_to is None else {"distance_to": distance_to}) | _provenance(started)
+    }
+    if distance_to is not None:
+        data.attrs["distance_to"] = distance_to
+    data.attrs |= _provenance(started)
     if raised is not None:
         done = int((data["status"] != 0).sum())
         message = (
@@ -278,10 +225,6 @@ def _check_widths(d: int, gamma_w: Array) -> None:
             raise ValueError(message)
 
 
-def _sequence(root: streams.Root) -> np.random.SeedSequence:
-    return np.random.SeedSequence(root.entropy, spawn_key=root.seed)
-
-
 def _cells(
     d: int,
     gamma_sigma2: Array,
@@ -292,21 +235,19 @@ def _cells(
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of cell parameters, in the order of the data set."""
     count = gamma_w.size * gamma_sigma2.size * len(roots)
-    widths = [
-        core_network.realised_width(float(w), d, d) for w in float(d) ** gamma_w
-    ]
+    widths = [core_network.realised_width(float(w), d, d) for w in float(d) ** gamma_w]
     variances = [float(v) for v in float(d) ** gamma_sigma2]
     seed = np.empty((count, 4), dtype=np.uint64)
     width, variance = np.empty(count), np.empty(count)
     task = np.empty(count, dtype=np.int64)
     step_size = np.empty(count)
     norms = [float(np.linalg.norm(one.truth, 2)) for one in tasks]  # type: ignore[arg-type]
-    grid = itertools.product(range(gamma_w.size), range(gamma_sigma2.size), range(len(roots)))
+    grid = itertools.product(
+        range(gamma_w.size), range(gamma_sigma2.size), range(len(roots))
+    )
     for i, (row, column, number) in enumerate(grid):
         w, sigma2 = widths[row], variances[column]
-        stream = roots[number].stream(
-            streams.Purpose.NETWORK, d, d, w, sigma2, sigma2
-        )
+        stream = roots[number].stream(streams.Purpose.NETWORK, d, d, w, sigma2, sigma2)
         seed[i] = streams.state_words(stream)
         width[i], variance[i], task[i] = w, sigma2, number
         step_size[i] = (
@@ -348,7 +289,7 @@ def _dataset(
     import xarray as xr
 
     dims = ("gamma_w", "gamma_sigma2", "seed")
-    data = xr.Dataset(
+    return xr.Dataset(
         {
             name: (
                 dims,
@@ -369,10 +310,9 @@ def _dataset(
             "variance": ("gamma_sigma2", float(d) ** gamma_sigma2),
         },
     )
-    return data
 
 
-def _provenance(started: datetime.datetime) -> dict[str, str]:
+def _provenance(started: dt.datetime) -> dict[str, str]:
     from linflow.build_info import build_info
 
     info = build_info()

@@ -1,7 +1,7 @@
 """Layer-wise learning rates and an output scale, removed by a change of units.
 
-With ``W1 = sqrt(eta1) W1'``, ``W2 = sqrt(eta2) W2'`` and f = scale W2 W1 x the flow (and
-descent alike) is the standard one for ``A' = A / sqrt(eta1 eta2)``,
+With ``W1 = sqrt(eta1) W1'``, ``W2 = sqrt(eta2) W2'`` and f = scale W2 W1 x the flow
+(and descent alike) is the standard one for ``A' = A / sqrt(eta1 eta2)``,
 ``T' = T / (scale sqrt(eta1 eta2))`` in the time ``t' = scale^2 eta1 eta2 t``
 (theory §6, checked to 1e-12). All closed forms cover rates and scales through this.
 """
@@ -39,8 +39,8 @@ class Rescaling:
         rates = validate.pair("learning_rates", learning_rates, at_least=0)
         if not frozen and min(rates) == 0:
             message = (
-                f"learning_rates must be > 0 here, not {rates}: with a frozen layer the "
-                "dynamics is linear; use gradient_descent"
+                f"learning_rates must be > 0 here, not {rates}: with a frozen layer "
+                "the dynamics is linear; use gradient_descent"
             )
             raise ValueError(message)
         scale = validate.real("scale", scale)

@@ -33,14 +33,14 @@ _MESSAGES = {
     Status.TRAIN_STALLED: "train error stalled",
     Status.TEST_RISING: "test error kept rising",
     Status.EVENT: "a terminal event",
-    Status.DIVERGED: "diverged: the train error is no longer finite; use a smaller step",
+    Status.DIVERGED: "diverged: the train error is not finite; use a smaller step",
     Status.STEP_UNDERFLOW: "the step size fell below the resolution of time",
     Status.USER_ERROR: "a user's function raised",
     Status.PROCESS_LOST: "the process that computed it was lost",
 }
 
 
-class RunFailed(RuntimeError):  # noqa: N818 - it says what happened
+class RunFailed(RuntimeError):
     """A run failed; ``.trajectory`` holds what was computed until then."""
 
     def __init__(self, message: str, trajectory: Any) -> None:

@@ -28,7 +28,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class max_steps(Rule):  # noqa: N801 - reads as a word in ``stop=``
+class max_steps(Rule):
     """Stop after `steps` steps."""
 
     steps: int
@@ -38,7 +38,7 @@ class max_steps(Rule):  # noqa: N801 - reads as a word in ``stop=``
 
 
 @dataclass(frozen=True)
-class train_below(Rule):  # noqa: N801
+class train_below(Rule):
     """Stop when the train error is less than `level`."""
 
     level: float
@@ -48,7 +48,7 @@ class train_below(Rule):  # noqa: N801
 
 
 @dataclass(frozen=True)
-class train_stalled(Rule):  # noqa: N801
+class train_stalled(Rule):
     """Stop when the train error changes by less than `change` in a step.
 
     Only once it has fallen by more than `drop` since the start, so that the plateau
@@ -64,7 +64,7 @@ class train_stalled(Rule):  # noqa: N801
 
 
 @dataclass(frozen=True)
-class test_rising(Rule):  # noqa: N801
+class test_rising(Rule):
     """Stop when the test error rose in `times` steps running, later than step `after`.
 
     Needs a task with a known truth.
@@ -125,8 +125,8 @@ def combine(
         elif isinstance(rule, test_rising):
             if not has_truth:
                 message = (
-                    "stop: test_rising needs the test error, and the task has no truth; "
-                    "give Task(..., truth=...) or leave the rule out"
+                    "stop: test_rising needs the test error, and the task has no "
+                    "truth; give Task(..., truth=...) or leave the rule out"
                 )
                 raise ValueError(message)
             new = {"rising_times": rule.times, "rising_after": rule.after}

@@ -67,7 +67,8 @@ class Task:
     @property
     def singular_values(self) -> Array:
         """Singular values s* of the target, descending."""
-        return np.linalg.svd(self.target, compute_uv=False)
+        values: Array = np.linalg.svd(self.target, compute_uv=False)
+        return values
 
     def __repr__(self) -> str:
         d_out, d_in = self.shape
@@ -141,4 +142,5 @@ def _truth(root: streams.Root, d_out: int, d_in: int, rank: int) -> Array:
     rng = np.random.default_rng(root.stream(streams.Purpose.TRUTH, d_out, d_in, rank))
     left = rng.standard_normal((d_out, rank))
     right = rng.standard_normal((d_in, rank))
-    return (left @ right.T) / np.sqrt(rank)
+    truth: Array = (left @ right.T) / np.sqrt(rank)
+    return truth

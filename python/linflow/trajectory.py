@@ -51,7 +51,7 @@ class Trajectory:
     step_size : float or None
         Of a stepped dynamics.
     kappa, lam, mu : float or None
-        Threshold and levels of the initial law, in units of the output map, where known.
+        Threshold and levels of the initial law in units of the output map, if known.
     """
 
     dynamics: str
@@ -206,7 +206,9 @@ def from_record(
         times=step_size * record["step"],
         train_error=record["train_error"] if "train_error" in observe else None,
         test_error=record["test_error"] if "test_error" in observe else None,
-        singular_values=record["singular_values"] if "singular_values" in observe else None,
+        singular_values=record["singular_values"]
+        if "singular_values" in observe
+        else None,
         product=record.get("product"),
         last_product=record["last_product"],
         status=Status(record["status"]),

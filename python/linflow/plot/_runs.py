@@ -33,7 +33,7 @@ class TrajectoryLike(Protocol):
         """Times at which the rest was saved."""
 
     @property
-    def train_error(self) -> ArrayLike:
+    def train_error(self) -> ArrayLike | None:
         """Train error, or the cost."""
 
     @property

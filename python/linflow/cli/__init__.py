@@ -1,0 +1,47 @@
+"""The command line: ``linflow phase-diagram``, ``dynamics`` and ``info``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code.
+
+    Bad input gives exit code 2 and one line on stderr, Ctrl-C 130.
+
+    Examples
+    --------
+    >>> from linflow.cli import main
+    >>> main(["info"])  # doctest: +ELLIPSIS
+    version ...
+    0
+    """
+    from linflow.cli import dynamics, info, phase_diagram
+
+    parser = argparse.ArgumentParser(
+        prog="linflow",
+        description="The learning dynamics of linear networks: exact, at any width.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (phase_diagram, dynamics, info):
+        command.add(commands)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (ValueError, TypeError, MemoryError, OSError, ImportError) as error:
+        text = " ".join(str(error).split())
+        print(f"linflow {options.command}: {text}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as stopped:
+        print(f"linflow {options.command}: {stopped or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED
+    return code

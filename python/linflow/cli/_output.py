@@ -1,0 +1,105 @@
+"""Where commands write: checked before work starts, moved in place when whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+    import xarray as xr
+
+FORMATS = ("zarr", "netcdf")
+_SUFFIX = {"zarr": ".zarr", "netcdf": ".nc"}
+
+
+def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add the arguments that all writing commands share."""
+    parser.add_argument(
+        "--out",
+        metavar="PATH",
+        default=default,
+        help="write PATH.png and the data beside it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        choices=FORMATS,
+        default="zarr",
+        help="format of the data (netcdf needs the extra linflow[netcdf])",
+    )
+    parser.add_argument(
+        "--rng", type=int, default=0, metavar="SEED", help="root seed (default: 0)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def check(options: argparse.Namespace) -> Path:
+    """Return the output path without suffix, after checking that it can be written.
+
+    Raises
+    ------
+    ValueError
+        When it names a folder.
+    OSError
+        When its folder is missing or can't be written.
+    ImportError
+        When the format needs a package that is not installed.
+    """
+    out = Path(options.out)
+    if out.suffix == ".png":
+        out = out.with_suffix("")
+    if not out.name or out.is_dir():
+        message = f"--out must name a file, not the folder {options.out!r}"
+        raise ValueError(message)
+    folder = out.parent
+    if not folder.is_dir():
+        message = f"--out: the folder {str(folder)!r} does not exist"
+        raise OSError(message)
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"--out: can't write in the folder {str(folder)!r}: {error.strerror}"
+        raise OSError(message) from error
+    if options.data == "netcdf":
+        try:
+            import h5netcdf  # noqa: F401
+        except ImportError:
+            message = (
+                "--data netcdf needs h5netcdf; install it by "
+                "pip install 'linflow[netcdf]', or use --data zarr"
+            )
+            raise ImportError(message) from None
+    return out
+
+
+def write_data(data: xr.Dataset, out: Path, form: str) -> Path:
+    """Write a data set; an older one is replaced only once this is whole."""
+    target = out.with_name(out.name + _SUFFIX[form])
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        if form == "zarr":
+            data.to_zarr(partial, mode="w", consolidated=False, zarr_format=3)
+        else:
+            data.to_netcdf(partial, engine="h5netcdf")
+        if target.is_dir():
+            shutil.rmtree(target)
+        partial.replace(target)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def write_picture(axes: Any, out: Path) -> Path:
+    """Write the figure that some axes belong to."""
+    import numpy as np
+
+    target = out.with_name(out.name + ".png")
+    np.atleast_1d(axes)[0].figure.savefig(target, dpi=150)
+    return target

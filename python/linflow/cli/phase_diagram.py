@@ -1,0 +1,151 @@
+"""``linflow phase-diagram``: figure 2 of [TAJ], computed and drawn."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from linflow.cli import _output as output
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from linflow._core import Array
+
+PAPER: dict[str, Any] = {
+    "d": 200,
+    "grid": 30,
+    "gamma_sigma2": [-3.0, 0.0],
+    "gamma_w": [0.0, 2.8],
+}
+PUBLISHED = PAPER | {"gamma_sigma2": [-2.2, -0.8], "gamma_w": [1.75, 2.8]}
+QUICK = PAPER | {"d": 100, "grid": 20}
+PANELS = (
+    "min_test_error",
+    "rank",
+    "stable_rank",
+    "best_step",
+    "steps",
+    "final_train_error",
+    "distance",
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "phase-diagram",
+        help="train a grid of networks over initial variance and width",
+        description="Phase diagram of the mixed regime (Tu, Aranguri, Jacot 2024, "
+        "figure 2): gradient descent of a network in every cell.",
+    )
+    preset = parser.add_mutually_exclusive_group()
+    preset.add_argument(
+        "--paper",
+        action="store_true",
+        help="d = 200, 30 x 30, gamma_sigma2 -3..0, gamma_w 0..2.8, with the distance",
+    )
+    preset.add_argument(
+        "--published",
+        action="store_true",
+        help="grid of the published log: gamma_sigma2 -2.2..-0.8, gamma_w 1.75..2.8",
+    )
+    parser.add_argument("--d", type=int, help="input and output dimension (100)")
+    parser.add_argument("--rank", type=int, default=5, help="rank of the truth (5)")
+    parser.add_argument("--noise", type=float, default=1.0, help="noise level (1)")
+    pair: dict[str, Any] = {"nargs": 2, "type": float, "metavar": ("LO", "HI")}
+    parser.add_argument("--gamma-sigma2", **pair, help="log_d of the variance (-3 0)")
+    parser.add_argument("--gamma-w", **pair, help="log_d of the width (0 2.8)")
+    parser.add_argument("--grid", type=int, metavar="N", help="N x N cells (20)")
+    parser.add_argument("--seeds", type=int, default=1, help="runs per cell (1)")
+    parser.add_argument(
+        "--panels",
+        nargs="+",
+        metavar="PANEL",
+        help=f"what to draw, of: {', '.join(PANELS)}; distance is computed on request",
+    )
+    parser.add_argument("--dtype", default="float64", help="float64 or float32")
+    parser.add_argument("--threads", type=int, help="threads (what OpenMP would use)")
+    output.add_arguments(parser, "phase_diagram")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute, write and summarise a phase diagram."""
+    from linflow import Interrupted, phase_diagram, plot
+    from linflow import _validate as validate
+
+    preset = PAPER if options.paper else PUBLISHED if options.published else QUICK
+    settings = {
+        name: preset[name] if getattr(options, name) is None else getattr(options, name)
+        for name in preset
+    }
+    count = validate.integer("--grid", settings["grid"], at_least=1)
+    panels = options.panels
+    if panels is not None:
+        panels = list(validate.choices("--panels", panels, PANELS))
+    distance = options.paper if panels is None else "distance" in panels
+    out = output.check(options)
+    start = time.perf_counter()
+    try:
+        data = phase_diagram(
+            settings["d"],
+            options.rank,
+            _axis(settings["gamma_sigma2"], count),
+            _axis(settings["gamma_w"], count),
+            seeds=options.seeds,
+            noise=options.noise,
+            distance_to="self_consistent" if distance else None,
+            dtype=options.dtype,
+            n_threads=options.threads,
+            rng=options.rng,
+            progress=not options.quiet,
+        )
+    except Interrupted as stopped:
+        partial = stopped.partial
+        if (partial["status"] != 0).any():
+            target = output.write_data(partial, out, options.data)
+            message = f"{stopped.args[0].split(';')[0]}; those finished are in {target}"
+            raise KeyboardInterrupt(message) from stopped
+        raise KeyboardInterrupt("interrupted before a cell was finished") from stopped
+    seconds = time.perf_counter() - start
+    written = output.write_data(data, out, options.data)
+    picture = output.write_picture(plot.phase_diagram(data, panels=panels), out)
+    print(summary(data, seconds))
+    print(f"picture: {picture}\ndata:    {written}")
+    return 0
+
+
+def _axis(limits: Sequence[float], count: int) -> Array:
+    import numpy as np
+
+    low, high = limits
+    return np.linspace(low, high, count)
+
+
+def summary(data: xr.Dataset, seconds: float) -> str:
+    """Return a few lines on a phase diagram."""
+    import numpy as np
+
+    from linflow import Status
+
+    status, counts = np.unique(data["status"], return_counts=True)
+    ends = ", ".join(
+        f"{count} {Status(int(code)).name.lower().replace('_', ' ')}"
+        for code, count in zip(status, counts, strict=True)
+    )
+    error = data["min_test_error"].mean("seed")
+    best = error.where(error == error.min(), drop=True).isel(gamma_w=0, gamma_sigma2=0)
+    width = float(data["width"].max())
+    return (
+        f"{data['status'].size} cells, d = {data.attrs['d']}, "
+        f"widths up to {width:,.0f}, "
+        f"{float(data['steps'].sum()):,.0f} steps in {seconds:.1f} s\n"
+        f"ended: {ends}\n"
+        f"lowest minimal test error {float(error.min()):.3g} at "
+        f"gamma_sigma2 = {float(best.gamma_sigma2):.3g}, "
+        f"gamma_w = {float(best.gamma_w):.3g}; highest {float(error.max()):.3g}"
+    )
