@@ -15,7 +15,7 @@ from linflow._core import ensemble as core
 from linflow._core import network as core_network
 from linflow.initial import MAX_WIDTH
 from linflow.protocol import Protocol, published_step_size
-from linflow.status import Interrupted
+from linflow.status import Interrupted, Status
 from linflow.task import low_rank_task
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def _dataset(
     import xarray as xr
 
     dims = ("gamma_w", "gamma_sigma2", "seed")
-    return xr.Dataset(
+    data = xr.Dataset(
         {
             name: (
                 dims,
@@ -310,6 +310,11 @@ def _dataset(
             "variance": ("gamma_sigma2", float(d) ** gamma_sigma2),
         },
     )
+    data["status"].attrs |= {
+        "flag_values": [int(status) for status in Status],
+        "flag_meanings": " ".join(status.name.lower() for status in Status),
+    }
+    return data
 
 
 def _provenance(started: dt.datetime) -> dict[str, str]:

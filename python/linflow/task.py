@@ -67,8 +67,8 @@ class Task:
     @property
     def singular_values(self) -> Array:
         """Singular values s* of the target, descending."""
-        values: Array = np.linalg.svd(self.target, compute_uv=False)
-        return values
+        values = np.linalg.svd(self.target, compute_uv=False)
+        return values.astype(np.float64)
 
     def __repr__(self) -> str:
         d_out, d_in = self.shape

@@ -80,7 +80,12 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     data = xr.concat(
         [run.to_xarray().drop_attrs() for run in runs.values()],
-        dim=xr.DataArray(list(runs), dims="dynamics", name="dynamics"),
+        dim=xr.DataArray(
+            np.arange(len(runs)),
+            dims="dynamics",
+            name="dynamics",
+            attrs={"flag_values": [*range(len(runs))], "flag_meanings": " ".join(runs)},
+        ),
     )
     descent = runs["gradient_descent"]
     data.attrs = {

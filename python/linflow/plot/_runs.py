@@ -110,7 +110,8 @@ def read_runs(
     for index, (one, label) in enumerate(zip(given, labels, strict=True)):
         times = np.asarray(one.times, dtype=np.float64)
         train = _array("train_error", one.train_error, times, 1)
-        assert train is not None
+        if train is None:
+            raise ValueError("data has no train_error; observe it to draw the run")
         modes = _array("singular_values", one.singular_values, times, 2)
         runs.append(
             Run(

@@ -1,0 +1,122 @@
+"""The command line, as a user would call it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import xarray as xr
+
+from linflow.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SMALL = ["--d", "16", "--rank", "2", "--grid", "3", "--quiet"]
+
+
+@pytest.mark.parametrize("extra", [[], ["--published"], ["--paper", "--seeds", "2"]])
+def test_phase_diagram(
+    extra: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "map"
+    assert main(["phase-diagram", *SMALL, *extra, "--out", str(out)]) == 0
+    said = capsys.readouterr()
+    assert f"picture: {out}.png" in said.out
+    assert "cells, d = 16" in said.out
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+    with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
+        assert data.sizes["gamma_w"] == 3
+        low = -2.2 if extra == ["--published"] else -3.0
+        assert float(data.gamma_sigma2[0]) == low
+        assert ("distance" in data) == ("--paper" in extra)
+        assert data.sizes["seed"] == (2 if "--seeds" in extra else 1)
+
+
+def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
+    out = str(tmp_path / "map.png")
+    for rng in ("0", "1"):
+        assert main(["phase-diagram", *SMALL, "--out", out, "--rng", rng]) == 0
+    with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
+        assert data.attrs["rng_entropy"] == "1"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map.png", "map.zarr"]
+
+
+def test_netcdf_panels_and_limits(tmp_path: Path) -> None:
+    arguments = ["--data", "netcdf", "--panels", "distance", "steps"]
+    limits = ["--gamma-sigma2", "-2", "-1", "--gamma-w", "1", "2"]
+    out = tmp_path / "map"
+    assert main(["phase-diagram", *SMALL, *arguments, *limits, "--out", str(out)]) == 0
+    with xr.open_dataset(tmp_path / "map.nc", engine="h5netcdf") as data:
+        assert float(data.gamma_w[-1]) == 2
+        assert "distance" in data
+
+
+def test_dynamics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    arguments = ["--d", "30", "--rank", "2", "--steps", "40", "--quiet"]
+    assert main(["dynamics", *arguments, "--out", str(out)]) == 0
+    assert "self-consistent" in capsys.readouterr().out
+    assert (tmp_path / "run.png").stat().st_size > 10_000
+    with xr.open_zarr(tmp_path / "run.zarr", consolidated=False) as data:
+        assert dict(data.sizes)["time"] == 41
+        assert (
+            data.dynamics.attrs["flag_meanings"] == "gradient_descent self_consistent"
+        )
+
+
+def test_info(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"]) == 0
+    assert "instruction set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--d", "1"], "d must be an integer >= 2, not 1"),
+        (["--rank", "99"], "rank must be at most d"),
+        (["--grid", "0"], "--grid must be an integer >= 1, not 0"),
+        (["--gamma-w", "-1", "2"], "gamma_w must be between 0 and"),
+        (["--gamma-sigma2", "nan", "0"], "gamma_sigma2 must be finite"),
+        (["--panels", "colour"], "--panels must be one of"),
+        (["--seeds", "0"], "seeds must be"),
+        (["--rng", "-4"], "rng must be a non-negative integer"),
+        (["--dtype", "int8"], "dtype must be"),
+        (["--threads", "0"], "n_threads must be"),
+        (["--out", "no/such/folder/map"], "does not exist"),
+        (["--out", "."], "must name a file"),
+    ],
+)
+def test_bad_input(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["phase-diagram", *SMALL, *arguments]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [[], ["--help"], ["phase-diagram", "--help"]])
+def test_help_needs_no_heavy_import(command: list[str]) -> None:
+    code = f"""
+import sys
+from linflow.cli import main
+try:
+    main({command!r})
+except SystemExit as end:
+    assert end.code == {0 if command else 2}, end.code
+heavy = {{"xarray", "matplotlib", "zarr", "tqdm"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,149 @@
+"""Networks: compression, the Bartlett draw and its law, given weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import linflow as lf
+import reference
+from linflow import _streams as streams
+
+shapes = st.tuples(st.integers(1, 7), st.integers(1, 7))
+
+
+@settings(max_examples=60, deadline=None)
+@given(shapes, st.integers(1, 60), st.integers(0, 1000))
+def test_compression_keeps_everything(
+    shape: tuple[int, int], width: int, seed: int
+) -> None:
+    d_out, d_in = shape
+    rng = np.random.default_rng(seed)
+    wide = lf.Network(rng.normal(size=(width, d_in)), rng.normal(size=(d_out, width)))
+    small = wide.compress()
+    assert small.W1.shape[0] == min(width, d_in + d_out)
+    assert small.width == width
+    np.testing.assert_allclose(small.gram, wide.gram, rtol=0, atol=1e-12 * width)
+    np.testing.assert_allclose(small.product, wide.product, rtol=0, atol=1e-12 * width)
+    if width > d_in + d_out:
+        back = small.expand()
+        np.testing.assert_allclose(back.W1, wide.W1, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(back.W2, wide.W2, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("width", [1, 3.4, 7.6, 8, 8.5, 9.25, 1e3, 1e15])
+def test_draw_equals_numpy(width: float) -> None:
+    d_out, d_in, variances = 3, 5, (0.7, 2.0)
+    network = lf.Gaussian(width, variances).sample((d_out, d_in), rng=11)
+    used = width if width >= 8 else round(width)
+    assert network.width == used
+    stream = streams.root(11).stream(
+        streams.Purpose.NETWORK, d_out, d_in, used, *variances
+    )
+    expected = reference.bartlett(stream, d_in, d_out, used, variances)
+    np.testing.assert_allclose(
+        np.vstack([network.W1.T, network.W2]), expected, rtol=1e-15, atol=0
+    )
+
+
+@pytest.mark.parametrize("width", [6, 7, 40])
+def test_law_of_the_draw(width: int) -> None:
+    """Entries of P against direct draws of the wide network, two-sample KS test.
+
+    With 4,000 draws the test has power against one degree of freedom too many at
+    width 6 and 7 and against sigma in place of sigma^2; see the next test.
+    """
+    for name, (drawn, direct) in _entries(width, 4000).items():
+        assert stats.ks_2samp(drawn, direct).pvalue > 1e-4, name
+        for moment in (1, 2):
+            a, b = drawn**moment, direct**moment
+            error = np.hypot(a.std(), b.std()) / np.sqrt(len(a))
+            assert abs(a.mean() - b.mean()) < 4.5 * error, (name, moment)
+
+
+def test_law_test_has_power() -> None:
+    """Draws with w + 1 degrees of freedom, and with sigma squared, are told apart."""
+    right, wrong = _entries(6, 4000), _entries(7, 4000)
+    assert stats.ks_2samp(right["C1"][0], wrong["C1"][0]).pvalue < 1e-4
+    assert stats.ks_2samp(right["C1"][0], right["C2"][0]).pvalue < 1e-4
+
+
+def _entries(width: int, count: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    d_out, d_in, variances = 2, 3, (0.5, 2.0)
+    init = lf.Gaussian(width, variances)
+    rng = np.random.default_rng(width)
+    drawn, direct = [], []
+    for seed in range(count):
+        drawn.append(init.sample((d_out, d_in), rng=seed).gram)
+        W1 = np.sqrt(variances[0]) * rng.standard_normal((width, d_in))
+        W2 = np.sqrt(variances[1]) * rng.standard_normal((d_out, width))
+        direct.append(lf.Network(W1, W2).gram)
+    a, b = np.array(drawn), np.array(direct)
+    places = {
+        "C1": (0, 0),
+        "C1 off": (0, 2),
+        "C2": (4, 4),
+        "A": (3, 0),
+        "A last": (4, 2),
+    }
+    return {name: (a[:, i, j], b[:, i, j]) for name, (i, j) in places.items()}
+
+
+def test_wide_networks_concentrate() -> None:
+    network = lf.Gaussian(1e14, (2e-14, 1e-14)).sample((3, 4), rng=0)
+    expected = np.diag([2.0] * 4 + [1.0] * 3)
+    np.testing.assert_allclose(network.gram, expected, atol=1e-5)
+    assert network.law is not None
+    assert network.law.kappa == pytest.approx(1.5, rel=1e-14)
+    assert network.law.lam == pytest.approx(-1.0, rel=1e-14)
+
+
+def test_same_stream_for_every_grid() -> None:
+    one = lf.Gaussian(50, 0.1).sample((4, 4), rng=3)
+    two = lf.Gaussian(50, 0.1).sample((4, 4), rng=3)
+    other = lf.Gaussian(50, 0.1).sample((4, 4), rng=4)
+    np.testing.assert_array_equal(one.W1, two.W1)
+    assert not np.array_equal(one.W1, other.W1)
+
+
+def test_expand_with_a_basis_of_ones_own(rng: np.random.Generator) -> None:
+    network = lf.Gaussian(100, 0.5).sample((2, 3), rng=0)
+    basis, _ = np.linalg.qr(rng.normal(size=(20, 5)))
+    wide = network.expand(basis)
+    assert wide.W1.shape == (20, 3)
+    np.testing.assert_allclose(wide.gram, network.gram, atol=1e-12)
+    with pytest.raises(ValueError, match="basis must be given"):
+        network.expand()
+
+
+@pytest.mark.parametrize(
+    ("width", "variance", "message"),
+    [
+        (0.5, 1.0, "width must be a real number >= 1, not 0.5"),
+        (-3, 1.0, "width must be"),
+        (np.nan, 1.0, "width must be"),
+        (np.inf, 1.0, "width must be"),
+        (1e16, 1.0, "width must be at most 1e\\+15"),
+        (10, -1.0, "variance must be a real number >= 0, not -1.0"),
+        (10, (1.0, np.nan), "variance\\[1\\] must be"),
+    ],
+)
+def test_bad_gaussian(width: float, variance: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        lf.Gaussian(width, variance)
+
+
+def test_bad_weights() -> None:
+    with pytest.raises(
+        ValueError, match=r"W2 must have shape \(any x 3\), not \(2, 4\)"
+    ):
+        lf.Weights(np.ones((3, 2)), np.ones((2, 4)))
+    with pytest.raises(ValueError, match="W1 must be finite; 1 of its 4"):
+        lf.Weights([[1.0, np.nan], [1.0, 1.0]], np.ones((2, 2)))
+    with pytest.raises(TypeError, match="real numbers, not of complex"):
+        lf.Weights(np.ones((3, 2)) * 1j, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="the task needs"):
+        lf.Weights(np.ones((3, 2)), np.ones((2, 3))).sample((4, 4))
