@@ -40,7 +40,8 @@ def root(A: Array, kappa: float) -> Array:
     _, values, Vt = np.linalg.svd(A)
     squares = np.zeros(A.shape[1])
     squares[: len(values)] = values**2
-    return (Vt.T * np.sqrt(squares + kappa**2)) @ Vt
+    result: Array = (Vt.T * np.sqrt(squares + kappa**2)) @ Vt
+    return result
 
 
 def self_consistent(
@@ -72,14 +73,16 @@ def bartlett(
     n = d_in + d_out
     sigma = np.sqrt(np.repeat(variances, [d_in, d_out]))[:, None]
     if width < n:
-        return sigma * rng.standard_normal((n, round(width)))
+        direct: Array = sigma * rng.standard_normal((n, round(width)))
+        return direct
     factor = np.diag(np.sqrt(rng.chisquare(width - np.arange(n))))
     factor[np.tril_indices(n, -1)] = rng.standard_normal(n * (n - 1) // 2)
-    return sigma * factor
+    drawn: Array = sigma * factor
+    return drawn
 
 
 def published_stop(train: list[float], test: list[float]) -> int:
-    """Return the number of steps of the published protocol from the errors at all steps."""
+    """Return the number of steps of the published protocol."""
     for i in range(len(train)):
         if i == 750 or train[i] < 1e-3:
             return i

@@ -1,4 +1,4 @@
-"""The compiled core as a whole: variants, the loader, forks, imports, missing extras."""
+"""The compiled core as a whole: variants, loader, forks, imports, missing extras."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ def test_threshold_of_the_law_and_of_rescaled_networks() -> None:
     task = lf.low_rank_task(10, 1, rng=0)
     keywords: dict[str, Any] = {"step_size": 1e-3, "max_steps": 300, "rng": 0}
     init = lf.Gaussian(1e9, (1e-9, 4e-9))
-    for extra in ({}, {"learning_rates": (2.0, 0.5), "scale": -1.5}):
+    rescaled: dict[str, Any] = {"learning_rates": (2.0, 0.5), "scale": -1.5}
+    for extra in ({}, rescaled):
         formula = lf.self_consistent(task, init, **keywords, **extra)
         network = lf.gradient_descent(task, init, **keywords, **extra)
         np.testing.assert_allclose(formula.test_error, network.test_error, atol=5e-3)  # type: ignore[arg-type]

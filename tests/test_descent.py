@@ -42,7 +42,7 @@ def test_compressed_equals_full_width(
     np.testing.assert_allclose(run.product, maps, rtol=0, atol=1e-11 * size)
     train = [reference.mean_square(A - target) for A in maps]
     test = [reference.mean_square(A - truth) for A in maps]
-    np.testing.assert_allclose(run.train_error, train, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(run.train_error, train, rtol=1e-11, atol=1e-13)  # type: ignore[arg-type]
     np.testing.assert_allclose(run.test_error, test, rtol=1e-11, atol=1e-13)  # type: ignore[arg-type]
     values = [np.linalg.svd(A, compute_uv=False) for A in maps]
     np.testing.assert_allclose(run.singular_values, values, rtol=0, atol=1e-11 * size)  # type: ignore[arg-type]
@@ -111,7 +111,7 @@ def test_published_protocol_stops_where_the_errors_say() -> None:
         assert test is not None
         steps = reference.published_stop(list(train), list(test))
         assert run.steps == steps
-        np.testing.assert_array_equal(run.train_error, train[: steps + 1])  # type: ignore[arg-type]
+        np.testing.assert_array_equal(run.train_error, train[: steps + 1])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_save_and_load(tmp_path: Path) -> None:
         task, lf.Gaussian(1e5, 1e-5), step_size=0.01, max_steps=20, rng=0
     )
     again = lf.Trajectory.load(run.save(tmp_path / "run"))
-    np.testing.assert_array_equal(again.singular_values, run.singular_values)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(again.singular_values, run.singular_values)
     assert again.network is not None
     assert run.network is not None
     np.testing.assert_array_equal(again.network.W2, run.network.W2)

@@ -124,8 +124,10 @@ def test_growing_a_grid_keeps_old_cells() -> None:
 
 
 def test_float32_is_close() -> None:
-    wide = lf.phase_diagram(**SMALL)
-    narrow = lf.phase_diagram(**SMALL, dtype="float32")
+    """Where kappa is at most 1e5 of the target's size; beyond, digits run out."""
+    keywords = SMALL | {"gamma_w": SMALL["gamma_w"][:-1]}
+    wide = lf.phase_diagram(**keywords)
+    narrow = lf.phase_diagram(**keywords, dtype="float32")
     np.testing.assert_allclose(
         narrow.min_test_error, wide.min_test_error, rtol=2e-3, atol=2e-4
     )
@@ -222,7 +224,7 @@ except lf.Interrupted as stopped:
         ({"gamma_sigma2": [np.nan]}, "gamma_sigma2 must be finite, not nan"),
         (
             {"gamma_sigma2": [1.0, 1.0]},
-            "gamma_sigma2 must not repeat values; 1 repeats",
+            "gamma_sigma2 must not repeat values",
         ),
         ({"seeds": 0}, "seeds must be an integer >= 1"),
         ({"dynamics": "magic"}, "dynamics must be one of"),

@@ -26,7 +26,7 @@ def test_low_rank_task() -> None:
 def test_noise_only_scales() -> None:
     quiet = lf.low_rank_task(10, 2, noise=0.5, rng=3)
     loud = lf.low_rank_task(10, 2, noise=2.0, rng=3)
-    np.testing.assert_array_equal(quiet.truth, loud.truth)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(quiet.truth, loud.truth)
     np.testing.assert_allclose(4 * quiet.noise, loud.noise, atol=1e-14)  # type: ignore[operator,arg-type]
 
 

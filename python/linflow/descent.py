@@ -72,8 +72,9 @@ def gradient_descent(
     save_product : bool
         Keep the output map at save points.
     dtype : {"float64", "float32"}
-        Precision of the run. float32 halves the time; errors then are good to about
-        1e-6 of their size at the start.
+        Precision of the run. float32 halves the time; the output map then is good to
+        about 1e-6 of the larger of target and threshold kappa, so that very lazy
+        networks (kappa beyond 1e5 times the target) need float64.
     progress : bool or callable
         Show a bar, or call a function with the number of steps done.
     raise_on_failure : bool

@@ -57,7 +57,7 @@ class Gaussian:
     >>> network = lf.Gaussian(width=1e12, variance=1e-12).sample((3, 2), rng=0)
     >>> network
     Network(3 x 2, width 1000000000000, 5 units kept)
-    >>> network.law.kappa
+    >>> round(network.law.kappa, 12)
     1.0
     """
 

@@ -92,7 +92,7 @@ def phase_diagram(
         Also step that dynamics from the same A(0) with the same step size, and give the
         maximal distance to it; costs more than the run itself.
     dtype : {"float64", "float32"}
-        Precision of the runs.
+        Precision of the runs; see `gradient_descent`.
     n_threads : int, optional
         Threads; by default what OpenMP would use (OMP_NUM_THREADS, the affinity mask
         and threadpoolctl are respected). The result does not depend on it.

@@ -68,9 +68,10 @@ def check(options: argparse.Namespace) -> Path:
     if options.data == "netcdf":
         try:
             import h5netcdf  # noqa: F401
+            import h5py  # noqa: F401
         except ImportError:
             message = (
-                "--data netcdf needs h5netcdf; install it by "
+                "--data netcdf needs h5netcdf and h5py; install them by "
                 "pip install 'linflow[netcdf]', or use --data zarr"
             )
             raise ImportError(message) from None
