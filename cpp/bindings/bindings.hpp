@@ -18,6 +18,7 @@ namespace linflow::bindings {
 namespace py = pybind11;
 
 void bind_build(py::module_& module);
+void bind_products(py::module_& module);
 void bind_random(py::module_& module);
 void bind_network(py::module_& module);
 void bind_stop(py::module_& module);

@@ -5,6 +5,7 @@ PYBIND11_MODULE(LINFLOW_MODULE, module) {
   using namespace linflow::bindings;
   module.doc() = "The compiled core of linflow; see the package of the same name.";
   bind_build(module);
+  bind_products(module);
   bind_random(module);
   bind_network(module);
   bind_stop(module);

@@ -42,6 +42,7 @@ VARIANT: str = _choose()
 _module = importlib.import_module(f"linflow._core._linflow_{VARIANT}")
 for _noun in (
     "build",
+    "products",
     "random",
     "network",
     "stop",

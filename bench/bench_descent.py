@@ -1,0 +1,59 @@
+"""The gradient-descent step against its three matrix products alone.
+
+Run as ``python bench/bench_descent.py``. A whole step counts: products, errors, rules.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from timing import header, interleaved, wall
+
+from linflow import stop
+from linflow._core import descent, products
+
+
+def step(d: int, dtype: str, steps: int) -> float:
+    """Return the seconds per step of a run of a network of width 2d or more."""
+    rng = np.random.default_rng(0)
+    X, Y = (np.asfortranarray(rng.normal(size=(d, 2 * d)), dtype) for _ in range(2))
+    target, noise = (np.asfortranarray(rng.normal(size=(d, d)), dtype) for _ in "12")
+    rules = stop.combine(stop.max_steps(steps), None, has_truth=True)
+
+    def run() -> object:
+        return descent.run(
+            X, Y, target, noise,
+            step_size=1e-9, learning_rates=(1.0, 1.0), scale=1.0, stop=rules,
+            save_every=steps, top=0, save_product=False, progress=None,
+        )  # fmt: skip
+
+    return wall(run) / steps
+
+
+def main() -> None:
+    print(header())
+    print("    d  dtype     step                        three products        rate")
+    for d, steps, rounds in (
+        (20, 20_000, 7),
+        (50, 3000, 7),
+        (200, 100, 9),
+        (500, 8, 7),
+    ):
+        for dtype in ("float64", "float32"):
+            timings, seconds = interleaved(
+                {
+                    "step": lambda d=d, dtype=dtype, n=steps: step(d, dtype, n),
+                    "products": lambda d=d, dtype=dtype, n=steps: (
+                        products.time_products(d, d, 2 * d, n, dtype == "float32")
+                    ),
+                },
+                rounds,
+            )
+            rate = np.median(seconds["products"] / seconds["step"])
+            print(
+                f"{d:5}  {dtype}  {timings['step']!s:26}  {timings['products']!s:26}"
+                f"{rate:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+def time_products(
+    d_out: int, d_in: int, units: int, rounds: int, float32: bool = False
+) -> float: ...
