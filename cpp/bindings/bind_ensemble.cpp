@@ -2,10 +2,29 @@
 
 #include "bindings.hpp"
 
+#include <map>
 #include <stdexcept>
+#include <string>
 
 namespace linflow::bindings {
 namespace {
+
+DynamicsKind dynamics_kind(const std::string& name) {
+  static const std::map<std::string, DynamicsKind> kinds{
+      {"gradient_descent", DynamicsKind::gradient_descent},
+      {"stepped_self_consistent", DynamicsKind::stepped_self_consistent},
+      {"stepped_lazy", DynamicsKind::stepped_lazy},
+      {"stepped_balanced", DynamicsKind::stepped_balanced},
+      {"closed_form", DynamicsKind::closed_form},
+      {"self_consistent", DynamicsKind::self_consistent},
+      {"lazy", DynamicsKind::lazy},
+      {"balanced", DynamicsKind::balanced}};
+  const auto found = kinds.find(name);
+  if (found == kinds.end()) {
+    throw std::invalid_argument("ensemble: unknown dynamics " + name);
+  }
+  return found->second;
+}
 
 using DoubleArray = py::array_t<double, py::array::c_style>;
 
@@ -31,7 +50,7 @@ std::vector<Cell> make_cells(const py::array_t<std::int64_t>& task,
     cell.width = width.at(i);
     cell.variance1 = variance1.at(i);
     cell.variance2 = variance2.at(i);
-    cell.sizes.step_size = step_size.at(i);
+    cell.step_size = step_size.at(i);
   }
   return cells;
 }
@@ -110,13 +129,17 @@ void bind_ensemble(py::module_& module) {
          const DoubleArray& step_size,
          const std::vector<Index>& order,
          const StopRules& stop,
-         bool distance,
+         const std::string& dynamics,
+         const std::optional<std::string>& distance_to,
          bool float32,
          int n_threads,
          py::object progress) {
         const auto cells =
             make_cells(task, seed, width, variance1, variance2, step_size);
-        const EnsembleOptions options{stop, distance, n_threads};
+        EnsembleOptions options{stop, dynamics_kind(dynamics), std::nullopt, n_threads};
+        if (distance_to) {
+          options.distance_to = dynamics_kind(*distance_to);
+        }
         if (!float32) {
           return ensemble<double>(
               targets, noises, cells, order, options, std::move(progress));
@@ -146,7 +169,8 @@ void bind_ensemble(py::module_& module) {
       py::arg("step_size"),
       py::arg("order"),
       py::arg("stop"),
-      py::arg("distance"),
+      py::arg("dynamics"),
+      py::arg("distance_to"),
       py::arg("float32"),
       py::arg("n_threads"),
       py::arg("progress"));

@@ -23,10 +23,10 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
         dynamics.begin(objective, step_size, kappa);
         dynamics.A() = A;
         return record_run<Scalar>(dynamics,
-                                      objective,
-                                      stop,
-                                      {save_every, top, save_product},
-                                      std::move(progress));
+                                  objective,
+                                  stop,
+                                  {save_every, top, save_product},
+                                  std::move(progress));
       },
       py::arg("A").noconvert(),
       py::arg("target").noconvert(),

@@ -25,6 +25,10 @@ void bind_stop(py::module_& module);
 void bind_spectrum(py::module_& module);
 void bind_descent(py::module_& module);
 void bind_self_consistent(py::module_& module);
+void bind_lazy(py::module_& module);
+void bind_riccati(py::module_& module);
+void bind_closed_form(py::module_& module);
+void bind_modes(py::module_& module);
 void bind_ensemble(py::module_& module);
 
 // Arrays come in as Fortran-ordered arrays of the right type, which Python sees to; a

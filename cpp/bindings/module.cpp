@@ -12,5 +12,9 @@ PYBIND11_MODULE(LINFLOW_MODULE, module) {
   bind_spectrum(module);
   bind_descent(module);
   bind_self_consistent(module);
+  bind_lazy(module);
+  bind_riccati(module);
+  bind_closed_form(module);
+  bind_modes(module);
   bind_ensemble(module);
 }

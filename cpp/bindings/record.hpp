@@ -56,4 +56,32 @@ py::dict record_run(Dynamics& dynamics,
   return out;
 }
 
+// A solution at given times; `times` is the caller's list, ours by now.
+template <class Scalar>
+py::dict record_solution(const Solution<Scalar>& solution,
+                         const Objective<Scalar>& objective,
+                         const std::vector<double>& times,
+                         const RecordOptions& options,
+                         int n_threads,
+                         py::object progress) {
+  Poller poller(std::move(progress));
+  Record<Scalar> record;
+  RunResult result;
+  {
+    const py::gil_scoped_release release; // all state is our own
+    const bool complete = record_times<Scalar>(
+        solution,
+        objective,
+        times,
+        options,
+        n_threads,
+        [&](Index done) { return poller(done); },
+        record);
+    result.status = complete ? Status::reached_end : Status::pending;
+  }
+  py::dict out = to_dict(std::move(record), result, options);
+  out["raised"] = poller.raised();
+  return out;
+}
+
 } // namespace linflow::bindings

@@ -1,33 +1,123 @@
 #include "linflow/ensemble.hpp"
 
+#include "linflow/closed_form.hpp"
+#include "linflow/lazy.hpp"
 #include "linflow/network.hpp"
+#include "linflow/products.hpp"
 #include "linflow/self_consistent.hpp"
 #include "linflow/spectrum.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <exception>
 #include <memory>
 #include <stdexcept>
-#include <thread>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 namespace linflow {
 namespace {
 
-// Everything one thread needs for any cell: made once, nothing allocated per step.
+// The initial network of a cell, in buffers that serve all cells of a thread.
+template <class Scalar> struct Start {
+  Matrix<Scalar> X;
+  Matrix<Scalar> Y;
+  Matrix<Scalar> A;
+
+  void draw(const Objective<Scalar>& objective, const Cell& cell) {
+    const auto units = hidden_units(cell.width, objective.d_in(), objective.d_out());
+    X.resize(objective.d_in(), units);
+    Y.resize(objective.d_out(), units);
+    draw_gaussian<Scalar>(
+        Pcg64(cell.seed).bitgen(), cell.width, cell.variance1, cell.variance2, X, Y);
+    A.setZero(objective.d_out(), objective.d_in());
+    add_product_nt<Scalar>(Scalar(1), Y, X, A);
+  }
+};
+
+// One dynamics of a thread: stepped ones own their buffers for good; solved ones are
+// made anew for each cell, because their factorisations depend on it.
+template <class Scalar> class Runner {
+public:
+  Runner(DynamicsKind kind, Index d_out, Index d_in, Index units) : kind_(kind) {
+    if (kind == DynamicsKind::gradient_descent) {
+      descent_ = std::make_unique<Descent<Scalar>>(d_out, d_in, units);
+    } else if (kind == DynamicsKind::stepped_self_consistent ||
+               kind == DynamicsKind::stepped_balanced) {
+      stepped_ = std::make_unique<SelfConsistent<Scalar>>(d_out, d_in);
+    }
+  }
+
+  Dynamics<Scalar>& begin(const Objective<Scalar>& objective,
+                          const Cell& cell,
+                          const Start<Scalar>& start) {
+    if (descent_) {
+      descent_->begin(objective, {cell.step_size, 1.0, 1.0, 1.0}, start.X.cols());
+      descent_->X() = start.X;
+      descent_->Y() = start.Y;
+      return *descent_;
+    }
+    // The levels of the law in the limit of width (theory §4).
+    const double lam = (cell.variance2 - cell.variance1) * cell.width;
+    const double mu = cell.variance1 * cell.variance2 * cell.width * cell.width;
+    const double kappa = 0.5 * (cell.variance1 + cell.variance2) * cell.width;
+    if (stepped_) {
+      const bool balanced = kind_ == DynamicsKind::stepped_balanced;
+      stepped_->begin(objective, cell.step_size, balanced ? 0.0 : kappa);
+      stepped_->A() = start.A;
+      return *stepped_;
+    }
+    virtual_steps_.reset();
+    if (kind_ == DynamicsKind::closed_form) {
+      solve(objective, lam, mu, start.X, start.Y);
+    } else if (kind_ == DynamicsKind::self_consistent ||
+               kind_ == DynamicsKind::balanced) {
+      // λ cancels in the equation of A: the formula depends on κ alone.
+      const double level = kind_ == DynamicsKind::self_consistent ? kappa * kappa : 0.0;
+      const auto factors = self_consistent_factors<Scalar>(start.A, 0.0, level);
+      solve(objective, 0.0, level, factors.X, factors.Y);
+    } else {
+      const double step = kind_ == DynamicsKind::stepped_lazy ? cell.step_size : 0.0;
+      solution_ = std::make_unique<Lazy<Scalar>>(objective, start.X, start.Y, step);
+    }
+    virtual_steps_ =
+        std::make_unique<VirtualSteps<Scalar>>(*solution_, objective, cell.step_size);
+    return *virtual_steps_;
+  }
+
+private:
+  void solve(const Objective<Scalar>& objective,
+             double lam,
+             double mu,
+             const Matrix<Scalar>& X,
+             const Matrix<Scalar>& Y) {
+    if (basis_of_ != &objective) { // cells of one task follow each other
+      basis_ = riccati_basis<Scalar>(objective.target());
+      basis_of_ = &objective;
+    }
+    const auto flow = std::make_shared<const Riccati<Scalar>>(
+        basis_, static_cast<Scalar>(lam), static_cast<Scalar>(mu));
+    solution_ = std::make_unique<ClosedForm<Scalar>>(flow, X, Y);
+  }
+
+  DynamicsKind kind_;
+  std::unique_ptr<Descent<Scalar>> descent_;
+  std::unique_ptr<SelfConsistent<Scalar>> stepped_;
+  const Objective<Scalar>* basis_of_ = nullptr;
+  std::shared_ptr<const SingularVectors<Scalar>> basis_;
+  std::unique_ptr<Solution<Scalar>> solution_;
+  std::unique_ptr<VirtualSteps<Scalar>> virtual_steps_; // reads solution_
+};
+
+// Everything one thread needs for any cell; a step of descent allocates nothing.
 template <class Scalar> class Worker {
 public:
-  Worker(Index d_out, Index d_in, Index units, bool distance)
-      : descent_(d_out, d_in, units), best_(d_out, d_in), spectrum_(d_out, d_in) {
-    if (distance) {
-      reference_ = std::make_unique<SelfConsistent<Scalar>>(d_out, d_in);
+  Worker(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
+      : runner_(options.dynamics, d_out, d_in, units), best_(d_out, d_in),
+        spectrum_(d_out, d_in) {
+    if (options.distance_to) {
+      reference_ =
+          std::make_unique<Runner<Scalar>>(*options.distance_to, d_out, d_in, units);
       product_.resize(d_out, d_in);
+      other_.resize(d_out, d_in);
     }
   }
 
@@ -37,21 +127,11 @@ public:
                 const StopRules& rules,
                 Control& control,
                 CellResult& out) {
-    const auto start = std::chrono::steady_clock::now();
-    const auto units = hidden_units(cell.width, objective.d_in(), objective.d_out());
-    descent_.begin(objective, cell.sizes, units);
-    Pcg64 stream(cell.seed);
-    draw_gaussian<Scalar>(stream.bitgen(),
-                          cell.width,
-                          cell.variance1,
-                          cell.variance2,
-                          descent_.X(),
-                          descent_.Y());
-    if (reference_) {
-      // κ = (σ1² + σ2²)w/2; equal rates and γ = 1 are checked by run_ensemble.
-      const double kappa = 0.5 * (cell.variance1 + cell.variance2) * cell.width;
-      reference_->begin(objective, cell.sizes.step_size, kappa);
-    }
+    const auto begin = std::chrono::steady_clock::now();
+    start_.draw(objective, cell);
+    Dynamics<Scalar>& dynamics = runner_.begin(objective, cell, start_);
+    Dynamics<Scalar>* other =
+        reference_ ? &reference_->begin(objective, cell, start_) : nullptr;
     CellResult result;
     double distance = 0.0;
     // Without a truth there is no best step: the last one is summarised.
@@ -65,13 +145,13 @@ public:
               : ended) {
         result.min_test_error = errors.test;
         result.best_step = static_cast<double>(step);
-        descent_.product(best_);
+        dynamics.coordinates(best_);
       }
-      if (reference_) {
-        distance = std::max(distance, follow(step));
+      if (other != nullptr) {
+        distance = std::max(distance, follow(dynamics, *other, step));
       }
     };
-    const RunResult run_result = run(descent_, rules, control, observe);
+    const RunResult run_result = run(dynamics, rules, control, observe);
     if (run_result.status == Status::pending) {
       return false;
     }
@@ -82,44 +162,43 @@ public:
     }
     result.steps = static_cast<double>(run_result.steps);
     result.final_train_error = run_result.last.train;
-    if (reference_) {
+    if (other != nullptr) {
       result.distance = distance;
     }
     result.status = run_result.status;
     const std::chrono::duration<double> spent =
-        std::chrono::steady_clock::now() - start;
+        std::chrono::steady_clock::now() - begin;
     result.duration = spent.count();
     out = result;
     return true;
   }
 
 private:
-  // Brings the self-consistent dynamics to this step; the distance there.
-  double follow(Index step) {
-    descent_.product(product_);
-    if (step == 0) {
-      reference_->A() = product_;
-      reference_->measure();
-      return 0.0;
+  // Brings the other dynamics to this step; the distance there.
+  double follow(const Dynamics<Scalar>& dynamics, Dynamics<Scalar>& other, Index step) {
+    if (step > 0) {
+      other.advance();
     }
-    reference_->advance();
-    reference_->measure();
-    const auto gap = (product_ - reference_->A()).squaredNorm();
-    return static_cast<double>(gap) / static_cast<double>(product_.size());
+    other.measure();
+    dynamics.product(product_);
+    other.product(other_);
+    return static_cast<double>((product_ - other_).squaredNorm()) /
+           static_cast<double>(product_.size());
   }
 
-  Descent<Scalar> descent_;
+  Runner<Scalar> runner_;
+  std::unique_ptr<Runner<Scalar>> reference_;
+  Start<Scalar> start_;
   Matrix<Scalar> best_;
   Matrix<Scalar> product_;
+  Matrix<Scalar> other_;
   Spectrum<Scalar> spectrum_;
-  std::unique_ptr<SelfConsistent<Scalar>> reference_;
 };
 
 template <class Scalar>
 void check(std::span<const Objective<Scalar>> objectives,
            std::span<const Cell> cells,
            std::span<const Index> order,
-           bool distance,
            std::span<const CellResult> results) {
   if (results.size() != cells.size() || order.size() > cells.size()) {
     throw std::invalid_argument("run_ensemble: cells, order and results must match");
@@ -142,11 +221,6 @@ void check(std::span<const Objective<Scalar>> objectives,
     if (!(cell.width >= 1.0)) {
       throw std::invalid_argument("run_ensemble: widths must be at least 1");
     }
-    if (distance && (cell.sizes.rate1 != 1.0 || cell.sizes.rate2 != 1.0 ||
-                     cell.sizes.scale != 1.0)) {
-      throw std::invalid_argument(
-          "run_ensemble: the distance needs unit rates and scale");
-    }
   }
 }
 
@@ -159,8 +233,7 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
                   const EnsembleOptions& options,
                   std::span<CellResult> results,
                   const Progress& progress) {
-  check(
-      objectives, cells, order, options.distance, std::span<const CellResult>(results));
+  check(objectives, cells, order, std::span<const CellResult>(results));
   if (order.empty()) {
     return true;
   }
@@ -171,84 +244,16 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
     units = std::max(
         units, hidden_units(cells[static_cast<std::size_t>(i)].width, d_in, d_out));
   }
-  const auto total = static_cast<Index>(order.size());
-  const int wanted = options.n_threads > 0 ? options.n_threads : default_threads();
-  const auto n_threads = static_cast<int>(std::min<Index>(wanted, total));
-
-  std::atomic<Index> next{0};
-  std::atomic<Index> finished{0};
-  std::atomic<int> working{n_threads};
-  std::atomic<bool> cancelled{false};
-  std::vector<std::exception_ptr> failures(static_cast<std::size_t>(n_threads));
-  const auto poll = [&](Index /*step*/) {
-    if (progress && progress(finished.load())) {
-      cancelled = true;
-    }
-  };
-
-  const auto work = [&](int thread) {
-    // Only the calling thread (number 0 of the region) may talk to the caller.
-    Control control(cancelled, thread == 0 ? Control::Poll(poll) : Control::Poll());
-    try {
-      Worker<Scalar> worker(d_out, d_in, units, options.distance);
-      for (Index k = next++; k < total && !cancelled; k = next++) {
-        const auto i = static_cast<std::size_t>(order[static_cast<std::size_t>(k)]);
-        const auto& objective = objectives[static_cast<std::size_t>(cells[i].task)];
-        if (worker.run_cell(objective, cells[i], options.stop, control, results[i])) {
-          ++finished;
-        }
-      }
-    } catch (...) {
-      failures[static_cast<std::size_t>(thread)] = std::current_exception();
-      cancelled = true;
-    }
-    --working;
-    // The calling thread stays answerable while others finish their last cells.
-    while (thread == 0 && working > 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      try {
-        control(0);
-      } catch (...) {
-        failures[0] = std::current_exception();
-        cancelled = true;
-        control = Control(cancelled);
-      }
-    }
-  };
-#ifdef _OPENMP
-  if (n_threads > 1) {
-    // The team may come out smaller than asked for (OMP_THREAD_LIMIT, nested regions);
-    // the counter shares the cells among those who came.
-#pragma omp parallel num_threads(n_threads)
-    {
-#pragma omp single
-      working = omp_get_num_threads();
-      work(omp_get_thread_num());
-    }
-  } else {
-    work(0);
-  }
-#else
-  working = 1;
-  work(0);
-#endif
-  for (const auto& failure : failures) {
-    if (failure) {
-      std::rethrow_exception(failure);
-    }
-  }
-  if (progress) {
-    progress(finished.load());
-  }
-  return !cancelled;
-}
-
-int default_threads() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
+  return parallel_for(
+      static_cast<Index>(order.size()), options.n_threads, progress, [&]() -> Job {
+        auto worker = std::make_shared<Worker<Scalar>>(d_out, d_in, units, options);
+        return [&, worker](Index k, Control& control) {
+          const auto i = static_cast<std::size_t>(order[static_cast<std::size_t>(k)]);
+          const auto& objective = objectives[static_cast<std::size_t>(cells[i].task)];
+          return worker->run_cell(
+              objective, cells[i], options.stop, control, results[i]);
+        };
+      });
 }
 
 template bool run_ensemble<double>(std::span<const Objective<double>>,

@@ -19,13 +19,16 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import regimes, stop
+from linflow import modes, regimes, stop
 from linflow.build_info import build_info
-from linflow.closed_form import self_consistent
+from linflow.closed_form import closed_form
 from linflow.descent import gradient_descent
-from linflow.initial import Gaussian, Weights
+from linflow.initial import Balanced, Gaussian, Weights
+from linflow.lazy import lazy
+from linflow.levels import Levels, is_balanced, two_level
 from linflow.network import Law, Network
 from linflow.phase_diagram import phase_diagram
+from linflow.self_consistent import balanced, self_consistent
 from linflow.status import Interrupted, RunFailed, Status
 from linflow.task import Task, low_rank_task
 from linflow.trajectory import Trajectory
@@ -36,23 +39,31 @@ if TYPE_CHECKING:
 __version__ = _version("linflow")
 
 __all__ = [
+    "Balanced",
     "Gaussian",
     "Interrupted",
     "Law",
+    "Levels",
     "Network",
     "RunFailed",
     "Status",
     "Task",
     "Trajectory",
     "Weights",
+    "balanced",
     "build_info",
+    "closed_form",
     "gradient_descent",
+    "is_balanced",
+    "lazy",
     "low_rank_task",
+    "modes",
     "phase_diagram",
     "plot",
     "regimes",
     "self_consistent",
     "stop",
+    "two_level",
 ]
 
 

@@ -84,6 +84,47 @@ def matrix(
     return np.array(array, dtype=np.float64, order="F")
 
 
+def nonnegative_vector(name: str, value: ArrayLike) -> Array:
+    """Return a finite, non-empty vector of numbers >= 0."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "buif":
+        message = f"{name} must be real numbers >= 0, not of {array.dtype}"
+        raise TypeError(message)
+    if array.ndim != 1 or array.size == 0:
+        message = f"{name} must be one-dimensional and not empty, not {array.shape}"
+        raise ValueError(message)
+    if not (np.isfinite(array) & (array >= 0)).all():
+        bad = array[~(np.isfinite(array) & (array >= 0))][0]
+        message = f"{name} must be finite numbers >= 0, not {bad}"
+        raise ValueError(message)
+    return array.astype(np.float64)
+
+
+def times(name: str, value: ArrayLike, *, infinite: bool) -> Array:
+    """Return non-negative times that do not decrease; the last may be infinite."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "buif":
+        message = f"{name} must be real numbers >= 0, not {value!r}"
+        raise TypeError(message)
+    array = np.atleast_1d(array).astype(np.float64)
+    if array.ndim != 1 or array.size == 0:
+        message = f"{name} must be one-dimensional and not empty, not {array.shape}"
+        raise ValueError(message)
+    allowed = "numbers >= 0" + ("" if infinite else ", finite")
+    bad = ~(array >= 0) | (np.isinf(array) if not infinite else False)
+    if bad.any():
+        message = f"{name} must be {allowed}, not {array[bad][0]}"
+        raise ValueError(message)
+    if (array[1:] < array[:-1]).any():
+        place = int(np.argmax(array[1:] < array[:-1]))
+        message = (
+            f"{name} must not decrease; {array[place]:g} is followed by "
+            f"{array[place + 1]:g}"
+        )
+        raise ValueError(message)
+    return array
+
+
 def shape_of(name: str, value: Any) -> tuple[int, int]:
     """Return (d_out, d_in) from a pair of positive integers."""
     try:

@@ -1,34 +1,38 @@
-"""Dynamics of the learned matrix alone: the self-consistent formula of [TAJ]."""
+"""The exact flow at any time, by one matrix Riccati propagator."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from linflow import _progress as progress_bar
+from linflow import _solved as solved
 from linflow import _validate as validate
-from linflow._core import self_consistent as core
-from linflow._stepped import OBSERVABLES, Stepped
+from linflow._core import closed_form as core
+from linflow._options import OBSERVABLES, Timed
 from linflow.initial import initial_network
+from linflow.levels import Levels, two_level
+from linflow.network import Law
 from linflow.rescaling import Rescaling
-from linflow.trajectory import Trajectory, from_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
 
     from linflow._streams import RngLike
-    from linflow.stop import Rule
     from linflow.task import Task
+    from linflow.trajectory import Trajectory
 
 
-def self_consistent(
+def closed_form(
     task: Task,
     init: Any,
     *,
-    step_size: float,
-    max_steps: int | None = None,
-    kappa: float | None = None,
-    save_every: int = 1,
-    stop: Rule | Iterable[Rule] | None = None,
+    times: ArrayLike,
+    lam: float | str | None = None,
+    mu: float | None = None,
     learning_rates: float | tuple[float, float] = (1.0, 1.0),
     scale: float = 1.0,
     rng: RngLike = None,
@@ -36,101 +40,154 @@ def self_consistent(
     top: int | None = None,
     save_product: bool = False,
     dtype: str = "float64",
+    n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
-    raise_on_failure: bool = True,
 ) -> Trajectory:
-    """Step the self-consistent dynamics of [TAJ] eq. (1) from the network's A(0).
+    """Solve the gradient flow at any time: exactly where two-level, else by closure.
 
-    ``A -= step_size (C2 G + G C1)`` with ``C1 = sqrt(A^T A + kappa^2 I)``,
-    ``C2 = sqrt(A A^T + kappa^2 I)``, ``G = A - T``: what gradient descent of a wide
-    random network does, lazy along singular values below kappa and active above.
+    For a start with ``(P J)^2 + lam P J - mu I = 0`` (`two_level`) the flow of the mean
+    squared error is the matrix Riccati equation
+    ``dP/dt = F P + P F - P^2 + mu I``, ``F = [[-lam/2 I, T^T], [T, lam/2 I]]``. That
+    covers lambda-balanced networks [DAP], the wide-network limit of random ones [TAJ],
+    one-dimensional data [XZ] and a single hidden neuron. Started from the actual P(0)
+    of a random network of finite width, the same equation is the *closure*: an
+    approximation whose error is estimated in advance by ``.error_bound``.
 
     Parameters
     ----------
-    task, init, step_size, max_steps, save_every, stop, learning_rates, scale, rng, \
-observe, top, save_product, dtype, progress, raise_on_failure
-        As for `gradient_descent`; rates must be positive. The same `rng` starts from
-        the same network.
-    kappa : float, optional
-        The threshold in units of the output map; by default that of the law of `init`,
-        ``(sigma1^2 + sigma2^2) w / 2`` for `Gaussian` at unit rates and scale.
+    task : Task
+        Mean squared error, shape (d_out, d_in).
+    init : Gaussian, Balanced, Weights, Network or Trajectory
+        The initial network, or a trajectory to go on from.
+    times : array_like
+        Times >= 0 that do not decrease; the last may be infinite.
+    lam, mu : float, optional
+        The levels, in units of the output map; mu >= 0. By default those of the law of
+        `init`, or fitted to the network where it has none; ``lam="fit"`` fits them. One
+        given alone leaves the other 0.
+    learning_rates : float or (float, float)
+        eta1, eta2 > 0 of input and output layer.
+    scale : float
+        Output scale, not zero.
+    rng : int, SeedSequence, Generator, BitGenerator or None
+        Root of the stream of a random `init`, as in `gradient_descent`.
+    observe : str or sequence of str
+        Of "train_error", "test_error", "singular_values".
+    top : int, optional
+        Number of singular values; all when min(shape) <= 64, else 8.
+    save_product : bool
+        Keep the output map at every time.
+    dtype : {"float64", "float32"}
+        Precision.
+    n_threads : int, optional
+        Threads over the times; the result does not depend on it.
+    progress : bool or callable
+        Show a bar, or call a function with the number of times done.
 
     Returns
     -------
     Trajectory
-        Without a ``.network``: the formula determines A only.
+        With ``.exact`` (are the two levels met to rounding?), ``.closure_residual``
+        (rho of theory §4), ``.error_bound`` (relative to max(|T|_F, |A(0)|_F)) and a
+        ``.network`` to go on from: a factor of P, which for mu > 0 has
+        d_in + d_out hidden units and is not a network of width w.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument is out of its range, or kappa is neither given nor known.
-    RunFailed, Interrupted
-        As for `gradient_descent`.
+        When an argument is out of its range, or the task has a covariance or a mask.
+    Interrupted
+        On Ctrl-C, with the times done as ``.partial``.
 
     Notes
     -----
-    Cost: one symmetric eigendecomposition of size min(shape) and five products a step.
+    Cost: one singular value decomposition of T, then per time about the work of one to
+    two steps of gradient descent, whatever the time.
 
     References
     ----------
-    Tu, Aranguri, Jacot, "Mixed Dynamics In Linear Networks", NeurIPS 2024,
-    arXiv 2405.17580, eq. (1).
+    [TAJ], [DAP], [XZ] (see `linflow`); Fukumizu 1998 for the Riccati equation.
 
     Examples
     --------
     >>> import linflow as lf
-    >>> task = lf.low_rank_task(20, rank=2, rng=0)
-    >>> init = lf.Gaussian(1e6, 1e-8)
-    >>> formula = lf.self_consistent(task, init, step_size=0.002, max_steps=400, rng=0)
-    >>> network = lf.gradient_descent(task, init, step_size=0.002, max_steps=400, rng=0)
-    >>> bool(abs(formula.test_error - network.test_error).max() < 0.02)
-    True
+    >>> task = lf.Task([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> run = lf.closed_form(
+    ...     task, lf.Balanced(width=2, lam=0.1, size=1e-3), times=[0, 1, float("inf")],
+    ...     rng=0,
+    ... )
+    >>> run.exact, run.singular_values[-1].round(12)
+    (True, array([2., 1.]))
     """
-    options = Stepped.check(
+    options = Timed.check(
         task,
-        step_size=step_size,
-        max_steps=max_steps,
-        save_every=save_every,
-        stop=stop,
+        times=times,
         observe=observe,
         top=top,
         save_product=save_product,
         dtype=dtype,
+        n_threads=n_threads,
     )
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
-    if kappa is not None:
-        kappa = validate.real("kappa", kappa, at_least=0)
+    given = _given(lam, mu, rescaling)
     network = initial_network(init, task, rng)
-    levels = rescaling.levels(network.law)
-    if kappa is not None:
-        levels = {"kappa": kappa, "lam": None, "mu": None}
-    threshold = levels["kappa"]
-    if threshold is None:
-        message = (
-            "kappa must be given: given weights have no law that would tell it "
-            "(Gaussian(...) has)"
-        )
-        raise ValueError(message)
-    # In units of the output map a step is A -= unit·step_size (C2 G + G C1) with the
-    # roots taken at the threshold of the output map.
-    unit = abs(rescaling.output)
-    keywords = options.keywords() | {"step_size": options.step_size * unit}
-    with progress_bar.bar(progress, options.rules.max_steps, "step") as update:
+    standard = solved.standard_network(network, rescaling)
+    if given is None and lam is None and network.law is not None:
+        given = rescaling.law(network.law)
+    levels = two_level(standard, given)
+    with progress_bar.bar(progress, len(options.times), "time") as update:
         record = core.run(
-            options.matrix(rescaling.scale * network.product),
-            options.matrix(task.target),
-            None if task.noise is None else options.matrix(task.noise),
-            kappa=threshold,
+            options.matrix(standard.W1.T),
+            options.matrix(standard.W2),
+            **solved.task_arguments(task, options, rescaling),
+            lam=levels.lam,
+            mu=levels.mu,
             progress=update,
-            **keywords,
+            **options.keywords(rescaling.time),
         )
-    trajectory = from_record(
+    trajectory = solved.trajectory(
         record,
-        step_size=options.step_size,
-        observe=options.observe,
-        dynamics="self-consistent",
-        **levels,
+        options,
+        rescaling,
+        start=network,
+        dynamics="closed form",
+        exact=levels.exact,
+        closure_residual=levels.residual,
+        error_bound=error_bound(levels, task, rescaling),
+        **solved.output_levels(levels.law, rescaling),
     )
-    return trajectory.checked(
-        raise_on_failure=raise_on_failure, raised=record["raised"]
-    )
+    return trajectory.checked(raise_on_failure=True, raised=record["raised"])
+
+
+def error_bound(levels: Levels, task: Task, rescaling: Rescaling) -> float:
+    """Return the estimate of the closure's error, theory §4.
+
+    ``2 min(1, kappa / s_1*) rho + 1e-12``, relative to max(|T|_F, |A(0)|_F).
+    """
+    largest = float(np.linalg.norm(task.target, 2)) / abs(rescaling.output)
+    kappa = levels.law.kappa
+    lazy = 1.0 if kappa >= largest else kappa / largest
+    rho = 0.0 if levels.exact else levels.residual
+    return 2 * lazy * rho + 1e-12
+
+
+def _given(
+    lam: float | str | None, mu: float | None, rescaling: Rescaling
+) -> Law | None:
+    """Return the levels that were given, in standard units."""
+    if isinstance(lam, str):
+        if lam != "fit":
+            message = f"lam must be a real number, 'fit' or None, not {lam!r}"
+            raise ValueError(message)
+        if mu is not None:
+            message = (
+                f"mu must not be given with lam='fit', which fits both; it is {mu}"
+            )
+            raise ValueError(message)
+        return None
+    if lam is None and mu is None:
+        return None
+    level = 0.0 if lam is None else validate.real("lam", lam)
+    square = 0.0 if mu is None else validate.real("mu", mu, at_least=0)
+    unit = abs(rescaling.output)
+    return Law(level / unit, square / unit**2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from linflow import _progress as progress_bar
 from linflow._core import descent as core
-from linflow._stepped import OBSERVABLES, Stepped
+from linflow._options import OBSERVABLES, Stepped
 from linflow.initial import initial_network
 from linflow.network import Network
 from linflow.rescaling import Rescaling

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
@@ -13,6 +15,7 @@ from linflow.task import Task
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from linflow._core import Array
     from linflow._streams import RngLike
 
 MAX_WIDTH = 1e15
@@ -88,6 +91,124 @@ class Gaussian:
         return f"Gaussian(width={self.width:.15g}, variance={self.variance})"
 
 
+class Balanced:
+    """Lambda-balanced weights, ``W2^T W2 - W1 W1^T = lam I``, with random factors.
+
+    Parameters
+    ----------
+    width : float
+        Width w of the hidden layer. ``lam > 0`` needs w <= d_out, ``lam < 0`` needs
+        w <= d_in; ``lam = 0`` admits any width.
+    lam : float
+        The level: lazy for large ``|lam|``, rich at 0 ([DAP]).
+    size : float or array_like
+        Singular values of A(0): a number draws them as ``size * |N(0, 1)|``, an array
+        prescribes them (at most min(width, d_in, d_out), >= 0; the rest are 0).
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range; in `sample`, when no such network exists
+        for the shape, with the reason.
+
+    Notes
+    -----
+    ``W1 = R diag(a) V^T`` and ``W2 = U diag(b) R^T`` with ``b^2 - a^2 = lam``,
+    ``a b = s``; U, V and R are Haar-distributed. Balanced networks wider than
+    d_in + d_out (lam = 0) are kept with that many units.
+
+    References
+    ----------
+    Dominé et al., "From Lazy to Rich", ICLR 2025, arXiv 2409.14623, section 3.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> init = lf.Balanced(width=2, lam=-1.0, size=[0.5, 0.25])
+    >>> network = init.sample((3, 4), rng=0)
+    >>> network.balance.round(12) + 0.0
+    array([[-1.,  0.],
+           [ 0., -1.]])
+    """
+
+    def __init__(
+        self, width: float, lam: float = 0.0, size: float | ArrayLike = 1.0
+    ) -> None:
+        self.width = validate.real("width", width, at_least=1)
+        self.lam = validate.real("lam", lam)
+        self.size: float | Array
+        if np.ndim(size) == 0:
+            self.size = validate.real("size", size, at_least=0)
+        else:
+            self.size = validate.nonnegative_vector("size", size)
+
+    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
+        """Draw the network; the stream depends on shape, width, lam, size and `rng`."""
+        d_out, d_in = _shape(task)
+        width = core.realised_width(self.width, d_in, d_out)
+        for sign, limit, name in ((1, d_out, "d_out"), (-1, d_in, "d_in")):
+            if sign * self.lam > 0 and width > limit:
+                message = (
+                    f"width must be at most {name} = {limit} when lam "
+                    f"{'>' if sign > 0 else '<'} 0, not {width:.15g}: "
+                    f"{'W2^T W2' if sign > 0 else 'W1 W1^T'} of that rank can't reach "
+                    f"lam I on every hidden unit (lam = {self.lam:g})"
+                )
+                raise ValueError(message)
+        units = int(min(width, d_in + d_out))
+        modes = min(units, d_in, d_out)
+        values = np.zeros(modes)
+        prescribed = not isinstance(self.size, float)
+        words = np.atleast_1d(self.size)
+        if prescribed and len(words) > modes:
+            message = (
+                f"size must hold at most min(width, d_in, d_out) = {modes} singular "
+                f"values, not {len(words)}"
+            )
+            raise ValueError(message)
+        stream = streams.root(rng).stream(
+            streams.Purpose.FACTORS, d_out, d_in, width, self.lam, *words
+        )
+        generator = np.random.default_rng(stream)
+        if prescribed:
+            values[: len(words)] = np.sort(words)[::-1]
+        else:
+            values[:] = np.sort(self.size * abs(generator.standard_normal(modes)))[::-1]
+        inner, outer = np.zeros(units), np.zeros(units)
+        inner[:modes], outer[:modes] = _balanced_pair(values, self.lam)
+        # Units beyond the modes carry lam alone, on the side that has room for it.
+        inner[modes:], outer[modes:] = _balanced_pair(np.zeros(units - modes), self.lam)
+        U = _haar(generator, d_out, units)
+        V = _haar(generator, d_in, units)
+        R = _haar(generator, units, units)
+        return Network(
+            (R * inner) @ V.T,
+            (U * outer) @ R.T,
+            width=width,
+            law=Law(lam=self.lam, mu=0.0),
+        )
+
+    def __repr__(self) -> str:
+        return f"Balanced(width={self.width:.15g}, lam={self.lam:g}, size={self.size})"
+
+
+def _balanced_pair(s: Array, lam: float) -> tuple[Array, Array]:
+    """Return a, b >= 0 with a b = s and b^2 - a^2 = lam, without cancellation."""
+    large = np.hypot(s, lam / 2) + abs(lam) / 2
+    small = np.divide(s**2, large, out=np.zeros_like(s), where=large > 0)
+    a2, b2 = (small, large) if lam >= 0 else (large, small)
+    return np.sqrt(a2), np.sqrt(b2)
+
+
+def _haar(generator: np.random.Generator, rows: int, columns: int) -> Array:
+    """Return Haar-distributed orthonormal columns; those beyond the rows are zero."""
+    out = np.zeros((rows, columns))
+    kept = min(rows, columns)
+    Q, R = np.linalg.qr(generator.standard_normal((rows, kept)))
+    out[:, :kept] = Q * np.sign(np.diag(R))
+    return out
+
+
 class Weights:
     """Given weights, input layer first; compressed when they are wide.
 
@@ -140,7 +261,8 @@ def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
     if isinstance(init, Initial):
         return init.sample(task, rng)
     message = (
-        "init must be Gaussian(...), Weights(...), a Network or a Trajectory, "
+        "init must be Gaussian(...), Balanced(...), Weights(...), a Network or a "
+        "Trajectory, "
         f"not {init!r}"
     )
     raise TypeError(message)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # The axes of [TAJ] figure 2.
 GAMMA_SIGMA2 = tuple(np.linspace(-3.0, 0.0, 30).tolist())
 GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
-DYNAMICS = ("gradient_descent",)
+DYNAMICS = ("gradient_descent", "closed_form", "self_consistent", "lazy", "balanced")
 
 _VARIABLES: dict[str, tuple[str, str]] = {
     "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
@@ -41,7 +41,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "final_train_error": ("train error at the last step", "1"),
     "rank": ("singular values above s_1/5 at the best step", "1"),
     "stable_rank": ("|A|_F^2/|A|_op^2 at the best step", "1"),
-    "distance": ("maximum over the run of |A - A_SC|^2/d^2", "1"),
+    "distance": ("maximum over the run of |A - A'|^2/d^2", "1"),
     "status": ("why the run ended (linflow.Status)", "1"),
     "duration": ("time spent on the cell", "s"),
 }
@@ -81,16 +81,22 @@ def phase_diagram(
     seeds : int
         Number of independent tasks and networks per cell; the dimension ``seed`` stays
         when it is 1.
-    dynamics : {"gradient_descent"}
-        How each cell is trained.
+    dynamics : {"gradient_descent", "closed_form", "self_consistent", "lazy", \
+"balanced"}
+        What each cell follows: the network by gradient descent; its flow by the
+        Riccati closure from P(0) (`linflow.closed_form`); or a formula, which is
+        stepped with the same step size from the same start, as in the paper, or, beside
+        "closed_form", solved as a flow. Flows are looked at on the virtual steps
+        ``t = step_size * step``.
     protocol : "published" or dict
         The published protocol ([TAJ], theory §8), or a dict with ``step_size`` and
         ``max_steps`` and/or ``stop`` (see `linflow.stop`).
     noise : float
         Standard deviation of the noise, >= 0.
-    distance_to : {"self_consistent"}, optional
-        Also step that dynamics from the same A(0) with the same step size, and give the
-        maximal distance to it; costs more than the run itself.
+    distance_to : str, optional
+        Another of the dynamics, followed from the same start on the same steps: gives
+        the maximal distance to it. Costs about as much again as the run. Descent is
+        compared with stepped formulas, a flow with flows.
     dtype : {"float64", "float32"}
         Precision of the runs; see `gradient_descent`.
     n_threads : int, optional
@@ -147,11 +153,9 @@ def phase_diagram(
     axis_w = validate.axis("gamma_w", gamma_w)
     _check_widths(d, axis_w)
     seeds = validate.integer("seeds", seeds, at_least=1)
-    validate.choice("dynamics", dynamics, DYNAMICS)
+    kinds = _kinds(dynamics, distance_to)
     plan = Protocol.check(protocol)
     noise = validate.real("noise", noise, at_least=0)
-    if distance_to is not None:
-        validate.choice("distance_to", distance_to, ("self_consistent",))
     precision = validate.dtype(dtype)
     threads = (
         0 if n_threads is None else validate.integer("n_threads", n_threads, at_least=1)
@@ -176,7 +180,8 @@ def phase_diagram(
             noises=[np.asfortranarray(task.noise) for task in tasks],
             order=_order(cells, d),
             stop=plan.rules,
-            distance=distance_to is not None,
+            dynamics=kinds[0],
+            distance_to=kinds[1],
             float32=precision == "float32",
             n_threads=threads,
             progress=update,
@@ -191,6 +196,7 @@ def phase_diagram(
         "rank": rank,
         "noise": noise,
         "dynamics": dynamics,
+        "time": "flow" if "closed_form" in (dynamics, distance_to) else "stepped",
         "protocol": str(plan),
         "dtype": precision,
         "rng_entropy": str(root.entropy),
@@ -210,6 +216,31 @@ def phase_diagram(
         raised.partial = data
         raise raised
     return data
+
+
+def _kinds(dynamics: Any, distance_to: Any) -> tuple[str, str | None]:
+    """Return the core's names of the dynamics and of the one it is compared with."""
+    validate.choice("dynamics", dynamics, DYNAMICS)
+    pair = {dynamics}
+    if distance_to is not None:
+        validate.choice("distance_to", distance_to, DYNAMICS)
+        if distance_to == dynamics:
+            message = f"distance_to must not be dynamics itself, {dynamics!r}"
+            raise ValueError(message)
+        pair.add(distance_to)
+    if pair == {"gradient_descent", "closed_form"}:
+        message = (
+            "distance_to must not pair 'gradient_descent' with 'closed_form': one is "
+            "stepped, the other a flow, and the distance would be that of the step"
+        )
+        raise ValueError(message)
+    stepped = "closed_form" not in pair
+
+    def kind(name: str) -> str:
+        formula = name not in ("gradient_descent", "closed_form")
+        return f"stepped_{name}" if stepped and formula else name
+
+    return kind(dynamics), None if distance_to is None else kind(distance_to)
 
 
 def _check_widths(d: int, gamma_w: Array) -> None:

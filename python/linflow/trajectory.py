@@ -52,6 +52,12 @@ class Trajectory:
         Of a stepped dynamics.
     kappa, lam, mu : float or None
         Threshold and levels of the initial law in units of the output map, if known.
+    exact : bool or None
+        Of a closed form: whether its start has two levels to rounding.
+    closure_residual, error_bound : float or None
+        Of a closed form: the residual rho of the two levels, and the estimate
+        ``2 min(1, kappa/s_1*) rho + 1e-12`` of the error of A relative to
+        max(``|T|_F``, ``|A(0)|_F``), theory §4.
     """
 
     dynamics: str
@@ -68,6 +74,9 @@ class Trajectory:
     kappa: float | None = None
     lam: float | None = None
     mu: float | None = None
+    exact: bool | None = None
+    closure_residual: float | None = None
+    error_bound: float | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
 
     @property

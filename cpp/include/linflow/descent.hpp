@@ -7,7 +7,7 @@
 // the products alone when no temporary is made (bench/bench_descent.py).
 #pragma once
 
-#include "linflow/objective.hpp"
+#include "linflow/dynamics.hpp"
 
 namespace linflow {
 
@@ -21,7 +21,7 @@ struct StepSizes {
 // State and buffers of a run, made once and used for any number of networks of at most
 // `units` hidden units. measure() looks at the present state, advance() makes one step;
 // advance() needs the residual of measure().
-template <class Scalar> class Descent {
+template <class Scalar> class Descent final : public Dynamics<Scalar> {
 public:
   Descent(Index d_out, Index d_in, Index units);
 
@@ -30,11 +30,13 @@ public:
   [[nodiscard]] auto X() { return X_.leftCols(units_); }
   [[nodiscard]] auto Y() { return Y_.leftCols(units_); }
 
-  Errors measure();
-  void advance();
+  Errors measure() override;
+  void advance() override;
 
   // The learned output map A of the last measure().
-  void product(Matrix<Scalar>& out) const { out = residual_ + objective_->target(); }
+  void product(Matrix<Scalar>& out) const override {
+    out = residual_ + objective_->target();
+  }
 
 private:
   const Objective<Scalar>* objective_ = nullptr;

@@ -1,19 +1,31 @@
-// Many independent runs ("cells"), in parallel.
+// Many independent runs ("cells"), in parallel (parallel.hpp).
 //
-// Threads take cells from one counter; each cell is computed by one thread from its own
-// parameters and random stream and written to its own place, with no reduction across
-// threads. So the results are the same bits for any number of threads and any order.
+// Each cell is computed by one thread from its own parameters and random stream and
+// written to its own place. So the results are the same bits for any number of threads
+// and any order.
 #pragma once
 
 #include "linflow/descent.hpp"
+#include "linflow/parallel.hpp"
 #include "linflow/random.hpp"
-#include "linflow/run.hpp"
 
-#include <functional>
+#include <optional>
 #include <span>
-#include <vector>
 
 namespace linflow {
+
+// What a cell follows. Descent and its stepped formulas use the cell's step size; the
+// flows are solved, and looked at on the virtual steps t = η·step.
+enum class DynamicsKind {
+  gradient_descent,
+  stepped_self_consistent, // [TAJ] eq. (1) by the Euler rule, from A(0)
+  stepped_lazy,
+  stepped_balanced, // the self-consistent formula at κ = 0
+  closed_form,      // the Riccati flow from P(0)
+  self_consistent,  // … from A(0) and the formula
+  lazy,
+  balanced,
+};
 
 struct Cell {
   Index task = 0;   // which objective
@@ -21,7 +33,7 @@ struct Cell {
   double width = 0; // realised width
   double variance1 = 0;
   double variance2 = 0;
-  StepSizes sizes;
+  double step_size = 0;
 };
 
 // What is kept of a run. "best" is the first step of the least test error. A cell that
@@ -34,20 +46,17 @@ struct CellResult {
   double final_train_error = kNaN;
   double rank = kNaN;
   double stable_rank = kNaN;
-  double distance = kNaN; // max over the run of ‖A − A_SC‖_F²/(d_out d_in)
+  double distance = kNaN; // max over the run of ‖A − A'‖_F²/(d_out d_in)
   double duration = kNaN; // s
   Status status = Status::pending;
 };
 
 struct EnsembleOptions {
   StopRules stop;
-  bool distance = false; // step the self-consistent dynamics alongside
-  int n_threads = 1;
+  DynamicsKind dynamics = DynamicsKind::gradient_descent;
+  std::optional<DynamicsKind> distance_to; // a second dynamics, from the same start
+  int n_threads = 0;                       // 0: default_threads()
 };
-
-// Called by the calling thread only, about every 50 ms, with the number of finished
-// cells; returns true to cancel. Running cells then end within a step.
-using Progress = std::function<bool(Index finished)>;
 
 // results[i] belongs to cells[i]; cells are started in the order given by `order`.
 // Returns false when cancelled; finished cells keep their results.
@@ -58,9 +67,5 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
                   const EnsembleOptions& options,
                   std::span<CellResult> results,
                   const Progress& progress);
-
-// Threads that run_ensemble uses when asked for 0: what OpenMP would use here, which
-// respects OMP_NUM_THREADS, the affinity mask and threadpoolctl; 1 without OpenMP.
-int default_threads();
 
 } // namespace linflow

@@ -22,6 +22,16 @@ private:
   Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
 };
 
+// A = U diag(values) Vᵀ with square U (rows) and V (columns); values descend and have
+// min(rows, columns) entries. Divide and conquer, checked, with Jacobi to fall back on.
+template <class Scalar> struct SingularVectors {
+  Matrix<Scalar> U;
+  Vector<Scalar> values;
+  Matrix<Scalar> V;
+};
+template <class Scalar>
+SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
+
 // All singular values of A, descending, to a few ε of the largest, by
 // bidiagonalisation.
 Vector<double> accurate_singular_values(const Matrix<double>& A);

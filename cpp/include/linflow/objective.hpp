@@ -25,6 +25,7 @@ public:
   }
 
   [[nodiscard]] const Matrix<Scalar>& target() const { return target_; }
+  [[nodiscard]] const Matrix<Scalar>& noise() const { return *noise_; } // has_truth()
   [[nodiscard]] bool has_truth() const { return noise_.has_value(); }
   [[nodiscard]] Index d_out() const { return target_.rows(); }
   [[nodiscard]] Index d_in() const { return target_.cols(); }

@@ -1,9 +1,13 @@
 // What is kept of a single run: errors, singular values and products at save points.
 #pragma once
 
-#include "linflow/run.hpp"
+#include "linflow/dynamics.hpp"
+#include "linflow/parallel.hpp"
 #include "linflow/spectrum.hpp"
 
+#include <algorithm>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace linflow {
@@ -15,7 +19,7 @@ struct RecordOptions {
 };
 
 template <class Scalar> struct Record {
-  std::vector<double> step;
+  std::vector<double> step; // or the time, of a solution
   std::vector<double> train;
   std::vector<double> test;
   std::vector<double> singular_values; // top per save point
@@ -59,6 +63,85 @@ RunResult run_recorded(Dynamics& dynamics,
               record.product.end(), data, data + record.last_product.size());
         }
       });
+}
+
+// Records a solution at the given times, in parallel over them. Returns false when
+// cancelled; the record then holds the times up to the first that is missing.
+template <class Scalar>
+bool record_times(const Solution<Scalar>& solution,
+                  const Objective<Scalar>& objective,
+                  std::span<const double> times,
+                  const RecordOptions& options,
+                  int n_threads,
+                  const Progress& progress,
+                  Record<Scalar>& record) {
+  const auto count = times.size();
+  const auto size = static_cast<std::size_t>(objective.target().size());
+  const auto top = static_cast<std::size_t>(options.top);
+  std::vector<char> done(count, 0);
+  record.step.assign(times.begin(), times.end());
+  record.train.resize(count);
+  record.test.resize(count);
+  record.singular_values.resize(count * top);
+  record.product.resize(options.save_product ? count * size : 0);
+  record.last_product.resize(objective.d_out(), objective.d_in());
+
+  struct Buffers {
+    std::unique_ptr<typename Solution<Scalar>::Evaluator> evaluator;
+    Spectrum<Scalar> spectrum;
+    Vector<double> values;
+    Matrix<Scalar> coordinates;
+    Matrix<Scalar> residual;
+    Matrix<Scalar> product;
+  };
+  const Objective<Scalar> turned = solution.coordinates(objective);
+  const bool complete =
+      parallel_for(static_cast<Index>(count), n_threads, progress, [&]() -> Job {
+        auto own = std::make_shared<Buffers>(
+            Buffers{solution.evaluator(),
+                    Spectrum<Scalar>(objective.d_out(), objective.d_in()),
+                    Vector<double>(options.top),
+                    Matrix<Scalar>(objective.d_out(), objective.d_in()),
+                    Matrix<Scalar>(objective.d_out(), objective.d_in()),
+                    Matrix<Scalar>(objective.d_out(), objective.d_in())});
+        return [&, own](Index index, Control& control) {
+          if (control(index)) {
+            return false;
+          }
+          const auto k = static_cast<std::size_t>(index);
+          own->evaluator->coordinates(times[k], own->coordinates);
+          own->residual = own->coordinates - turned.target();
+          const Errors errors = turned.errors(own->residual);
+          record.train[k] = errors.train;
+          record.test[k] = errors.test;
+          if (top > 0) {
+            own->spectrum.singular_values(own->coordinates, own->values);
+            std::copy_n(own->values.data(), top, &record.singular_values[k * top]);
+          }
+          if (options.save_product || k + 1 == count) {
+            solution.product(own->coordinates, own->product);
+          }
+          if (options.save_product) {
+            std::copy_n(own->product.data(), size, &record.product[k * size]);
+          }
+          if (k + 1 == count) {
+            record.last_product = own->product;
+          }
+          done[k] = 1;
+          return true;
+        };
+      });
+  if (!complete) {
+    const auto whole =
+        static_cast<std::size_t>(std::find(done.begin(), done.end(), 0) - done.begin());
+    record.step.resize(whole);
+    record.train.resize(whole);
+    record.test.resize(whole);
+    record.singular_values.resize(whole * top);
+    record.product.resize(options.save_product ? whole * size : 0);
+    record.last_product.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+  }
+  return complete;
 }
 
 } // namespace linflow

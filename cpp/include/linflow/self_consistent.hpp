@@ -12,13 +12,13 @@
 // stands between two factors s: s²h ≤ s, so that h = 0 is right there.
 #pragma once
 
-#include "linflow/objective.hpp"
+#include "linflow/dynamics.hpp"
 
 #include "linflow/linear_algebra.hpp"
 
 namespace linflow {
 
-template <class Scalar> class SelfConsistent {
+template <class Scalar> class SelfConsistent final : public Dynamics<Scalar> {
 public:
   SelfConsistent(Index d_out, Index d_in);
 
@@ -26,9 +26,9 @@ public:
   // A, to be filled by the caller between begin() and measure().
   [[nodiscard]] Matrix<Scalar>& A() { return A_; }
 
-  Errors measure();
-  void advance();
-  void product(Matrix<Scalar>& out) const { out = A_; }
+  Errors measure() override;
+  void advance() override;
+  void product(Matrix<Scalar>& out) const override { out = A_; }
 
 private:
   void advance_tall();

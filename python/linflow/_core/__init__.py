@@ -49,6 +49,10 @@ for _noun in (
     "spectrum",
     "descent",
     "self_consistent",
+    "lazy",
+    "riccati",
+    "closed_form",
+    "modes",
     "ensemble",
 ):
     _submodule = getattr(_module, _noun)

@@ -23,6 +23,7 @@ PAPER: dict[str, Any] = {
 }
 PUBLISHED = PAPER | {"gamma_sigma2": [-2.2, -0.8], "gamma_w": [1.75, 2.8]}
 QUICK = PAPER | {"d": 100, "grid": 20}
+DYNAMICS = ("gradient_descent", "closed_form", "self_consistent", "lazy", "balanced")
 PANELS = (
     "min_test_error",
     "rank",
@@ -67,6 +68,17 @@ def add(commands: Any) -> None:
         metavar="PANEL",
         help=f"what to draw, of: {', '.join(PANELS)}; distance is computed on request",
     )
+    parser.add_argument(
+        "--dynamics",
+        default="gradient_descent",
+        metavar="NAME",
+        help=f"what each cell follows, of: {', '.join(DYNAMICS)} (gradient_descent)",
+    )
+    parser.add_argument(
+        "--distance-to",
+        metavar="NAME",
+        help="the dynamics that the distance panel compares with (self_consistent)",
+    )
     parser.add_argument("--dtype", default="float64", help="float64 or float32")
     parser.add_argument("--threads", type=int, help="threads (what OpenMP would use)")
     output.add_arguments(parser, "phase_diagram")
@@ -87,7 +99,10 @@ def run(options: argparse.Namespace) -> int:
     panels = options.panels
     if panels is not None:
         panels = list(validate.choices("--panels", panels, PANELS))
-    distance = options.paper if panels is None else "distance" in panels
+    wanted = options.paper if panels is None else "distance" in panels
+    distance_to = options.distance_to
+    if distance_to is None and wanted:
+        distance_to = "self_consistent"
     out = output.check(options)
     start = time.perf_counter()
     try:
@@ -98,7 +113,8 @@ def run(options: argparse.Namespace) -> int:
             _axis(settings["gamma_w"], count),
             seeds=options.seeds,
             noise=options.noise,
-            distance_to="self_consistent" if distance else None,
+            dynamics=options.dynamics,
+            distance_to=distance_to,
             dtype=options.dtype,
             n_threads=options.threads,
             rng=options.rng,

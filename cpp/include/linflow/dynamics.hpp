@@ -1,0 +1,117 @@
+// The two faces of any dynamics of the learned matrix: step by step, and at any time.
+#pragma once
+
+#include "linflow/objective.hpp"
+#include "linflow/products.hpp"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace linflow {
+
+// Stepped: measure() looks at the present state, advance() goes one step on and needs
+// what measure() left.
+template <class Scalar> class Dynamics {
+public:
+  Dynamics() = default;
+  Dynamics(const Dynamics&) = delete;
+  Dynamics& operator=(const Dynamics&) = delete;
+  virtual ~Dynamics() = default;
+
+  virtual Errors measure() = 0;
+  virtual void advance() = 0;
+  // The learned matrix A of the last measure().
+  virtual void product(Matrix<Scalar>& out) const = 0;
+  // A up to orthogonal frames on both sides, where that costs less: enough for norms
+  // and singular values.
+  virtual void coordinates(Matrix<Scalar>& out) const { product(out); }
+};
+
+// Solved: A at any time t >= 0, infinity included, in the coordinates in which it is
+// cheapest: A = left·Â·rightᵀ with orthogonal frames. Norms, errors and singular values
+// need no more than Â. An evaluator holds the buffers of one thread and reads the
+// solution, which must outlive it.
+template <class Scalar> class Solution {
+public:
+  class Evaluator {
+  public:
+    Evaluator() = default;
+    Evaluator(const Evaluator&) = delete;
+    Evaluator& operator=(const Evaluator&) = delete;
+    virtual ~Evaluator() = default;
+    virtual void coordinates(double time, Matrix<Scalar>& out) = 0;
+  };
+
+  Solution() = default;
+  Solution(const Solution&) = delete;
+  Solution& operator=(const Solution&) = delete;
+  virtual ~Solution() = default;
+  [[nodiscard]] virtual std::unique_ptr<Evaluator> evaluator() const = 0;
+  [[nodiscard]] virtual const Matrix<Scalar>& left() const = 0;  // d_out × d_out
+  [[nodiscard]] virtual const Matrix<Scalar>& right() const = 0; // d_in × d_in
+
+  // The objective in these coordinates.
+  [[nodiscard]] Objective<Scalar>
+  coordinates(const Objective<Scalar>& objective) const {
+    const auto turn = [this](const Matrix<Scalar>& M) {
+      return rotate(left().transpose(), M, right());
+    };
+    std::optional<Matrix<Scalar>> noise;
+    if (objective.has_truth()) {
+      noise = turn(objective.noise());
+    }
+    return Objective<Scalar>(turn(objective.target()), std::move(noise));
+  }
+
+  // A from its coordinates.
+  void product(const Matrix<Scalar>& coordinates, Matrix<Scalar>& out) const {
+    out = rotate(left(), coordinates, right().transpose());
+  }
+
+private:
+  static Matrix<Scalar> rotate(const Matrix<Scalar>& left,
+                               const Matrix<Scalar>& M,
+                               const Matrix<Scalar>& right) {
+    Matrix<Scalar> half = Matrix<Scalar>::Zero(left.rows(), M.cols());
+    add_product<Scalar>(Scalar(1), left, M, half);
+    Matrix<Scalar> out = Matrix<Scalar>::Zero(left.rows(), right.cols());
+    add_product<Scalar>(Scalar(1), half, right, out);
+    return out;
+  }
+};
+
+// A solution looked at on the virtual steps t = η·step, so that the stop rules of
+// descent apply to it.
+template <class Scalar> class VirtualSteps final : public Dynamics<Scalar> {
+public:
+  VirtualSteps(const Solution<Scalar>& solution,
+               const Objective<Scalar>& objective,
+               double step_size)
+      : solution_(&solution), objective_(solution.coordinates(objective)),
+        evaluator_(solution.evaluator()), step_size_(step_size),
+        coordinates_(objective.d_out(), objective.d_in()),
+        residual_(objective.d_out(), objective.d_in()) {}
+
+  Errors measure() override {
+    evaluator_->coordinates(step_size_ * static_cast<double>(step_), coordinates_);
+    residual_ = coordinates_ - objective_.target();
+    return objective_.errors(residual_);
+  }
+  void advance() override { ++step_; }
+  void product(Matrix<Scalar>& out) const override {
+    solution_->product(coordinates_, out);
+  }
+  void coordinates(Matrix<Scalar>& out) const override { out = coordinates_; }
+
+private:
+  const Solution<Scalar>* solution_;
+  Objective<Scalar> objective_;
+  std::unique_ptr<typename Solution<Scalar>::Evaluator> evaluator_;
+  double step_size_;
+  Index step_ = 0;
+  Matrix<Scalar> coordinates_;
+  Matrix<Scalar> residual_;
+};
+
+} // namespace linflow

@@ -1,0 +1,32 @@
+// Independent jobs on several threads, with one thread that stays answerable.
+#pragma once
+
+#include "linflow/run.hpp"
+
+#include <functional>
+
+namespace linflow {
+
+// Called by the calling thread only, about every 50 ms, with the number of finished
+// jobs; returns true to cancel.
+using Progress = std::function<bool(Index finished)>;
+
+// Does job number k; returns false when it was cancelled. Made once per thread, so that
+// it can own buffers; to be polled through the control within long jobs.
+using Job = std::function<bool(Index k, Control& control)>;
+
+// Runs jobs 0 … total − 1. Threads take them from one counter, so that unequal jobs
+// keep all threads busy; each job is done by one thread and writes its own results,
+// with no reduction across threads: results do not depend on the number of threads.
+// n_threads 0 means default_threads(). Returns false when cancelled. An exception in a
+// job ends the others and is thrown here.
+bool parallel_for(Index total,
+                  int n_threads,
+                  const Progress& progress,
+                  const std::function<Job()>& make_job);
+
+// What OpenMP would use here, which respects OMP_NUM_THREADS, the affinity mask and
+// threadpoolctl; 1 without OpenMP.
+int default_threads();
+
+} // namespace linflow

@@ -1,0 +1,17 @@
+from collections.abc import Callable
+from typing import Any
+
+from linflow._core import Array, Matrix, Record
+
+def run(
+    X: Matrix,
+    Y: Matrix,
+    target: Matrix,
+    noise: Matrix | None,
+    *,
+    times: Array,
+    top: int,
+    save_product: bool,
+    n_threads: int,
+    progress: Callable[[int], Any] | None,
+) -> Record: ...

@@ -1,0 +1,168 @@
+"""Keywords that runs share, checked once: stepped runs, and runs solved at times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from linflow import _validate as validate
+from linflow.stop import combine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linflow._core import Array, Matrix
+    from linflow._core.stop import StopRules
+    from linflow.stop import Rule
+    from linflow.task import Task
+
+OBSERVABLES = ("train_error", "test_error", "singular_values")
+
+
+def observables(task: Task, observe: Any, top: Any) -> tuple[tuple[str, ...], int]:
+    """Return what is observed and how many singular values.
+
+    Errors in `observe` without a truth are left out; all singular values are the
+    default up to min(shape) = 64, the top 8 beyond.
+    """
+    smaller = min(task.shape)
+    observe = validate.choices("observe", observe, OBSERVABLES)
+    if "test_error" in observe and task.truth is None:
+        observe = tuple(name for name in observe if name != "test_error")
+    if "singular_values" not in observe:
+        return observe, 0
+    if top is None:
+        return observe, smaller if smaller <= 64 else 8
+    top = validate.integer("top", top, at_least=1)
+    if top > smaller:
+        message = f"top must be at most min(shape) = {smaller}, not {top}"
+        raise ValueError(message)
+    return observe, top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """Checked keywords of a stepped run."""
+
+    step_size: float
+    rules: StopRules
+    save_every: int
+    top: int
+    save_product: bool
+    dtype: Literal["float64", "float32"]
+    observe: tuple[str, ...]
+
+    @classmethod
+    def check(
+        cls,
+        task: Task,
+        *,
+        step_size: Any,
+        max_steps: Any,
+        save_every: Any,
+        stop: Rule | Iterable[Rule] | None,
+        observe: Any,
+        top: Any,
+        save_product: bool,
+        dtype: Any,
+    ) -> Stepped:
+        """Check the keywords of a run before any work starts."""
+        observe, top = observables(task, observe, top)
+        save_every = validate.integer("save_every", save_every, at_least=1)
+        rules = combine(stop, max_steps, has_truth=task.truth is not None)
+        points = rules.max_steps // save_every + 2
+        size = 8.0 if not save_product else 8.0 + 8.0 * task.target.size
+        validate.memory(
+            f"a run of up to {points} save points",
+            points * (24.0 + 8.0 * top) + (points * size if save_product else 0.0),
+            "raise save_every or lower max_steps",
+        )
+        return cls(
+            step_size=validate.real("step_size", step_size, above=0),
+            rules=rules,
+            save_every=save_every,
+            top=top,
+            save_product=bool(save_product),
+            dtype=validate.dtype(dtype),
+            observe=observe,
+        )
+
+    def matrix(self, array: Array) -> Matrix:
+        """Return a matrix in the run's precision and the core's order."""
+        return np.asfortranarray(array, dtype=self.dtype)
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the keywords that the core's runs share."""
+        return {
+            "step_size": self.step_size,
+            "stop": self.rules,
+            "save_every": self.save_every,
+            "top": self.top,
+            "save_product": self.save_product,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """Checked keywords of a run that is solved at given times."""
+
+    times: Array
+    top: int
+    save_product: bool
+    dtype: Literal["float64", "float32"]
+    observe: tuple[str, ...]
+    n_threads: int
+
+    @classmethod
+    def check(
+        cls,
+        task: Task,
+        *,
+        times: Any,
+        observe: Any,
+        top: Any,
+        save_product: bool,
+        dtype: Any,
+        n_threads: Any,
+    ) -> Timed:
+        """Check the keywords before any work starts."""
+        for name in ("input_covariance", "mask"):
+            if getattr(task, name, None) is not None:
+                message = (
+                    f"task has a {name.replace('_', ' ')}: no closed form is known for "
+                    "it; use gradient_flow"
+                )
+                raise ValueError(message)
+        observe, top = observables(task, observe, top)
+        checked = validate.times("times", times, infinite=True)
+        points = len(checked)
+        validate.memory(
+            f"a run of {points} times",
+            points * (24.0 + 8.0 * top + 8.0 * task.target.size * bool(save_product)),
+            "ask for fewer times or leave save_product off",
+        )
+        return cls(
+            times=checked,
+            top=top,
+            save_product=bool(save_product),
+            dtype=validate.dtype(dtype),
+            observe=observe,
+            n_threads=0
+            if n_threads is None
+            else validate.integer("n_threads", n_threads, at_least=1),
+        )
+
+    def matrix(self, array: Array) -> Matrix:
+        """Return a matrix in the run's precision and the core's order."""
+        return np.asfortranarray(array, dtype=self.dtype)
+
+    def keywords(self, time_unit: float) -> dict[str, Any]:
+        """Return the keywords that the core's solutions share."""
+        return {
+            "times": time_unit * self.times,
+            "top": self.top,
+            "save_product": self.save_product,
+            "n_threads": self.n_threads,
+        }

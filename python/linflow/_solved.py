@@ -1,0 +1,82 @@
+"""What the solved dynamics share: units, the record of the core, the trajectory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow.network import Law, Network
+from linflow.status import Status
+from linflow.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from linflow._options import Timed
+    from linflow.rescaling import Rescaling
+    from linflow.task import Task
+
+
+def standard_network(network: Network, rescaling: Rescaling) -> Network:
+    """Return the network in the units in which rates and scale are 1."""
+    first, second = np.sqrt(rescaling.learning_rates)
+    return Network(network.W1 / first, network.W2 / second, width=network.width)
+
+
+def task_arguments(task: Task, options: Timed, rescaling: Rescaling) -> dict[str, Any]:
+    """Return target and noise in the standard units, for the core."""
+    unit = rescaling.output
+    noise = task.noise
+    return {
+        "target": options.matrix(task.target / unit),
+        "noise": None if noise is None else options.matrix(noise / unit),
+    }
+
+
+def trajectory(
+    record: dict[str, Any],
+    options: Timed,
+    rescaling: Rescaling,
+    *,
+    start: Network | None,
+    **known: Any,
+) -> Trajectory:
+    """Return the trajectory of a solved run, back in the user's units."""
+    unit = rescaling.output
+    points = len(record["train_error"])
+    network = None
+    if start is not None and "X" in record and points == len(options.times):
+        first, second = np.sqrt(rescaling.learning_rates)
+        network = Network(
+            np.float64(first) * record["X"].T,
+            np.float64(second) * record["Y"],
+            width=start.width,
+            law=start.law,
+        )
+    observe = options.observe
+    return Trajectory(
+        times=options.times[:points],
+        train_error=(
+            unit**2 * record["train_error"] if "train_error" in observe else None
+        ),
+        test_error=unit**2 * record["test_error"] if "test_error" in observe else None,
+        singular_values=(
+            abs(unit) * record["singular_values"]
+            if "singular_values" in observe
+            else None
+        ),
+        product=unit * record["product"] if options.save_product else None,
+        last_product=unit * record["last_product"],
+        network=network,
+        status=Status(record["status"]),
+        **known,
+    )
+
+
+def output_levels(law: Law, rescaling: Rescaling) -> dict[str, float]:
+    """Return kappa, lam, mu of a law in standard units, in units of the output map."""
+    unit = abs(rescaling.output)
+    return {
+        "kappa": unit * law.kappa,
+        "lam": unit * law.lam,
+        "mu": unit**2 * law.mu,
+    }

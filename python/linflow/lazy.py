@@ -1,0 +1,103 @@
+"""The lazy dynamics: the kernel stays what it was at the start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from linflow import _progress as progress_bar
+from linflow import _solved as solved
+from linflow._core import lazy as core
+from linflow._options import OBSERVABLES, Timed
+from linflow.initial import initial_network
+from linflow.rescaling import Rescaling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from linflow._streams import RngLike
+    from linflow.task import Task
+    from linflow.trajectory import Trajectory
+
+
+def lazy(
+    task: Task,
+    init: Any,
+    *,
+    times: ArrayLike,
+    learning_rates: float | tuple[float, float] = (1.0, 1.0),
+    scale: float = 1.0,
+    rng: RngLike = None,
+    observe: str | Sequence[str] = OBSERVABLES,
+    top: int | None = None,
+    save_product: bool = False,
+    dtype: str = "float64",
+    n_threads: int | None = None,
+    progress: bool | Callable[[int], Any] = False,
+) -> Trajectory:
+    """Solve the lazy (linearised, neural-tangent-kernel) dynamics at any time.
+
+    ``A(t) = T + exp(-C2 t) (A(0) - T) exp(-C1 t)`` with C1, C2 those of the initial
+    network: what a network does while its weights hardly move.
+
+    Parameters
+    ----------
+    task, init, times, learning_rates, scale, rng, observe, top, save_product, dtype, \
+n_threads, progress
+        As for `closed_form`.
+
+    Returns
+    -------
+    Trajectory
+        Without a ``.network``: linearised weights are not followed.
+
+    Raises
+    ------
+    TypeError, ValueError, Interrupted
+        As for `closed_form`.
+
+    Notes
+    -----
+    Cost: two symmetric eigendecompositions, then two products per time. Exact for its
+    equation to rounding (theory §6).
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> task = lf.low_rank_task(10, rank=1, rng=0)
+    >>> wide = lf.Gaussian(width=1e8, variance=1e-5)  # kappa = 1000: lazy
+    >>> formula = lf.lazy(task, wide, times=[0, 1e-4, 1e-3], rng=0)
+    >>> flow = lf.closed_form(task, wide, times=[0, 1e-4, 1e-3], rng=0)
+    >>> bool(abs(formula.train_error - flow.train_error).max() < 0.02)
+    True
+    """
+    options = Timed.check(
+        task,
+        times=times,
+        observe=observe,
+        top=top,
+        save_product=save_product,
+        dtype=dtype,
+        n_threads=n_threads,
+    )
+    rescaling = Rescaling.check(learning_rates, scale, frozen=False)
+    network = initial_network(init, task, rng)
+    standard = solved.standard_network(network, rescaling)
+    with progress_bar.bar(progress, len(options.times), "time") as update:
+        record = core.run(
+            options.matrix(standard.W1.T),
+            options.matrix(standard.W2),
+            **solved.task_arguments(task, options, rescaling),
+            progress=update,
+            **options.keywords(rescaling.time),
+        )
+    trajectory = solved.trajectory(
+        record,
+        options,
+        rescaling,
+        start=None,
+        dynamics="lazy",
+        **rescaling.levels(network.law),
+    )
+    return trajectory.checked(raise_on_failure=True, raised=record["raised"])

@@ -1,0 +1,139 @@
+"""The two-level condition: which starts the closed forms are exact for (theory §4).
+
+With ``P = Q Q^T``, ``Q = [W1^T; W2]`` and ``J = diag(I, -I)`` the matrix ``X = P J``
+keeps its spectrum under the flow: the eigenvalues of ``-B``,
+``B = W2^T W2 - W1 W1^T``, and zeros. The closed form is exact where they take two
+levels, ``x^2 + lam x - mu = 0``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from linflow import _validate as validate
+from linflow.network import Law, Network
+
+
+class Levels(NamedTuple):
+    """Levels of a network, and how far it is from having them."""
+
+    lam: float
+    mu: float
+    residual: float
+    """``rho = |x^2 + lam x - mu| / |x^2|`` over the spectrum x of P J; conserved."""
+    exact: bool
+    """Whether the residual is that of rounding errors alone."""
+
+    @property
+    def law(self) -> Law:
+        """The two levels."""
+        return Law(self.lam, self.mu)
+
+
+def two_level(network: Network, law: Law | None = None) -> Levels:
+    """Return the two levels of a network and how well it meets them.
+
+    Parameters
+    ----------
+    network : Network
+        Any weights, any width.
+    law : Law, optional
+        Levels to hold it against; fitted by least squares otherwise.
+
+    Returns
+    -------
+    Levels
+        ``(lam, mu, residual, exact)``.
+
+    Raises
+    ------
+    TypeError
+        When `network` is not a `Network`.
+
+    Notes
+    -----
+    Cost: a symmetric eigendecomposition of size min(width, d_in + d_out). Twice the
+    residual times min(1, kappa / s_1*) estimates the error of `closed_form` in advance
+    (theory §4).
+
+    Examples
+    --------
+    A single hidden neuron has two levels exactly, whatever its weights:
+
+    >>> import linflow as lf
+    >>> neuron = lf.Network([[3.0, 0.0]], [[1.0], [2.0]])
+    >>> lam, mu, residual, exact = lf.two_level(neuron)
+    >>> round(lam, 12), round(mu, 12), exact
+    (-4.0, 0.0, True)
+    """
+    if not isinstance(network, Network):
+        message = f"network must be a Network, not {network!r}"
+        raise TypeError(message)
+    small = network.compress()
+    n = sum(small.shape)
+    x = np.zeros(n)
+    units = small.W1.shape[0]
+    x[:units] = -np.linalg.eigvalsh(small.balance)
+    # Eigenvalues come with an absolute error of rounding in W^T W.
+    rounding = 8 * np.finfo(float).eps * (np.sum(small.W1**2) + np.sum(small.W2**2))
+    x[abs(x) <= rounding] = 0
+    lam, mu = _fit(x) if law is None else (law.lam, law.mu)
+    defect = np.linalg.norm(x**2 + lam * x - mu)
+    size = np.linalg.norm(x**2)
+    slope = np.linalg.norm(2 * abs(x) + abs(lam)) + np.sqrt(n) * rounding
+    exact = bool(defect <= 4 * rounding * slope + 8 * np.finfo(float).eps * mu * n)
+    residual = 0.0 if size == 0 and exact else float(np.divide(defect, size))
+    return Levels(float(lam), float(mu), residual, exact)
+
+
+def _fit(x: np.ndarray) -> tuple[float, float]:
+    """Least squares for x^2 + lam x - mu over lam and mu >= 0."""
+    size = float(np.abs(x).max())
+    if size == 0:
+        return 0.0, 0.0
+    y = x / size
+    design = np.column_stack([y, -np.ones_like(y)])
+    (lam, mu), *_ = np.linalg.lstsq(design, -(y**2), rcond=None)
+    # A level at zero (unused directions) makes mu a rounding error.
+    if mu <= 16 * np.finfo(float).eps * len(y):
+        lam, mu = -np.sum(y**3) / np.sum(y**2), 0.0
+    return float(lam * size), float(mu * size**2)
+
+
+def is_balanced(
+    network: Network, lam: float | None = None, *, rtol: float = 1e-12
+) -> bool:
+    """Tell whether ``W2^T W2 - W1 W1^T = lam I`` on the network's hidden units.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    lam : float, optional
+        The level; any when not given.
+    rtol : float
+        Tolerance relative to ``|W1|^2 + |W2|^2``.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> network = lf.Balanced(width=2, lam=0.5).sample((3, 4), rng=0)
+    >>> lf.is_balanced(network), lf.is_balanced(network, lam=0.0)
+    (True, False)
+    """
+    if not isinstance(network, Network):
+        message = f"network must be a Network, not {network!r}"
+        raise TypeError(message)
+    rtol = validate.real("rtol", rtol, at_least=0)
+    balance = network.balance
+    units = balance.shape[0]
+    if lam is None:
+        level = float(np.trace(balance)) / units
+    else:
+        level = validate.real("lam", lam)
+    if network.width > units and level != 0:
+        return False  # units that are not kept have balance zero
+    size = float(np.sum(network.W1**2) + np.sum(network.W2**2))
+    return bool(np.abs(balance - level * np.eye(units)).max() <= rtol * size)
