@@ -52,7 +52,7 @@ def curves(
     >>> from linflow import modes
     >>> modes.curves([0.0, 1.0, float("inf")], 0.01, [1.0, 2.0], 0.1).round(4)
     array([[0.01  , 0.01  ],
-           [0.3095, 1.7089],
+           [0.3037, 1.227 ],
            [1.    , 2.    ]])
     """
     checked = validate.times("times", times, infinite=True)
@@ -101,7 +101,7 @@ def crossing_time(s0: ArrayLike, target: ArrayLike, kappa: ArrayLike) -> Array:
     --------
     >>> from linflow import modes
     >>> modes.crossing_time(s0=[0.0, 2.0, 0.0], target=[3.0, 3.0, 0.5], kappa=1.0)
-    array([0.17126409, 0.        ,        inf])
+    array([0.1764844, 0.       ,       inf])
     """
     starts, targets, kappas = _broadcast(s0=s0, target=target, kappa=kappa)
     return np.where(

@@ -255,8 +255,8 @@ def _check_balanced(network: Network) -> None:
         message = (
             f"init is lambda-balanced with lam = {lam:g} and width "
             f"{network.width:g} < {name} = {dimension}: the self-consistent formula "
-            f"gives |lam| to the {name} - width directions without a hidden unit, which "
-            "is not this network's dynamics; use closed_form, which is exact for it"
+            f"gives |lam| to the {name} - width directions without a hidden unit; "
+            "that is not this network's dynamics. closed_form is exact for it"
         )
         raise ValueError(message)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
     from matplotlib.colors import Normalize
@@ -48,12 +50,23 @@ LOOKS = {
     "best_step": Look("Steps to minimal test error", "steps", "magma", log=True),
     "steps": Look("Steps run", "steps", "magma", log=True),
     "distance": Look(
-        "Distance to the self-consistent dynamics",
-        r"$\max_t \|A_\mathrm{GD} - A_\mathrm{SC}\|_F^2 / d^2$",
+        "Distance between two dynamics",
+        r"$\max_t \|A - A'\|_F^2 / d^2$",
         "magma",
         log=True,
     ),
 }
+
+
+def look_of(variable: str, attrs: Mapping[Hashable, object]) -> Look:
+    """Return how a variable of a phase diagram is drawn, given the diagram's attrs."""
+    look = LOOKS.get(variable, Look(variable, variable))
+    other = attrs.get("distance_to")
+    if variable == "distance" and isinstance(other, str):
+        words = {"closed_form": "closed form", "self_consistent": "self-consistent"}
+        name = words.get(other, other.replace("_", " "))
+        return replace(look, title=f"Distance to {name} dynamics")
+    return look
 
 
 def make_norm(

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._cells import Cells, Statistic, summarise
 from ._marks import draw_boundaries, draw_contours, draw_regions, mark_cells
-from ._scale import LOOKS, Look, colour_bar, make_norm
+from ._scale import colour_bar, look_of, make_norm
 from ._style import as_array, choose_panels, legend_below, legend_outside, new_axes
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ def phase_panel(
         If `data` lacks a variable, dimension or attribute that is needed, or
         `statistic` is unknown or has too few seeds.
     """
-    look = LOOKS.get(variable, Look(variable, str(variable)))
     from matplotlib.colors import LogNorm
 
     cells = summarise(data, variable, statistic)
+    look = look_of(str(variable), data.attrs)
     own = ax is None
     if ax is None:
         ax = new_axes()[0]
@@ -155,7 +155,7 @@ def phase_diagram(
         As in `phase_panel`, which draws each panel and takes the other arguments.
     panels
         Variables to draw. By default those of [TAJ]: minimal test error, stable rank
-        at that step, steps to it, and the distance to the self-consistent dynamics;
+        at that step, steps to it, and the distance to the other dynamics;
         without a distance, the rank in its place. A single name draws one panel.
     ax
         An Axes, for one panel (by default the first), or as many as panels.
