@@ -1,5 +1,7 @@
 #include "linflow/linear_algebra.hpp"
 
+#include "linflow/products.hpp"
+
 #include <Eigen/SVD>
 
 #include <algorithm>
@@ -20,39 +22,52 @@ void SymmetricEigen<Scalar>::compute(const Matrix<Scalar>& lower) {
 template class SymmetricEigen<double>;
 template class SymmetricEigen<float>;
 
-template <class Scalar>
-SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
+namespace {
+
+SingularVectors<double> decompose(const Matrix<double>& A) {
   const Index m = std::min(A.rows(), A.cols());
-  const Scalar size = A.cwiseAbs().maxCoeff();
-  if (size == Scalar(0)) {
-    return {Matrix<Scalar>::Identity(A.rows(), A.rows()),
-            Vector<Scalar>::Zero(m),
-            Matrix<Scalar>::Identity(A.cols(), A.cols())};
+  const double size = A.cwiseAbs().maxCoeff();
+  if (size == 0.0) {
+    return {Matrix<double>::Identity(A.rows(), A.rows()),
+            Vector<double>::Zero(m),
+            Matrix<double>::Identity(A.cols(), A.cols())};
   }
   constexpr auto full = Eigen::ComputeFullU | Eigen::ComputeFullV;
-  const Matrix<Scalar> scaled = A / size;
+  const Matrix<double> scaled = A / size;
   if (m > 16) {
-    const Eigen::BDCSVD<Matrix<Scalar>> svd(scaled, full);
-    SingularVectors<Scalar> out{svd.matrixU(), svd.singularValues(), svd.matrixV()};
+    const Eigen::BDCSVD<Matrix<double>> svd(scaled, full);
+    SingularVectors<double> out{svd.matrixU(), svd.singularValues(), svd.matrixV()};
     // Divide and conquer has had bad days on degenerate input.
-    const Scalar bound =
-        Scalar(50) * static_cast<Scalar>(m) * Eigen::NumTraits<Scalar>::epsilon();
-    const auto defect = [](const Matrix<Scalar>& Q) {
-      const Matrix<Scalar> square = Q.transpose() * Q;
-      return (square - Matrix<Scalar>::Identity(Q.cols(), Q.cols())).norm() /
-             std::sqrt(static_cast<Scalar>(Q.cols()));
+    const double bound =
+        50.0 * static_cast<double>(m) * Eigen::NumTraits<double>::epsilon();
+    const auto defect = [](const Matrix<double>& Q) {
+      Matrix<double> square = -Matrix<double>::Identity(Q.cols(), Q.cols());
+      add_product_tn<double>(1.0, Q, Q, square);
+      return square.norm() / std::sqrt(static_cast<double>(Q.cols()));
     };
-    const Matrix<Scalar> back =
-        out.U.leftCols(m) * out.values.asDiagonal() * out.V.leftCols(m).transpose();
-    if ((back - scaled).norm() <= bound * scaled.norm() && defect(out.U) <= bound &&
+    Matrix<double> back = -scaled;
+    add_product_nt<double>(
+        1.0, out.U.leftCols(m) * out.values.asDiagonal(), out.V.leftCols(m), back);
+    if (back.norm() <= bound * scaled.norm() && defect(out.U) <= bound &&
         defect(out.V) <= bound) {
       out.values *= size;
       return out;
     }
   }
-  const Eigen::JacobiSVD<Matrix<Scalar>, Eigen::FullPivHouseholderQRPreconditioner> svd(
-      scaled, full);
+  const Eigen::JacobiSVD<Matrix<double>> svd(scaled, full);
   return {svd.matrixU(), size * svd.singularValues(), svd.matrixV()};
+}
+
+} // namespace
+
+// In float64 for every scalar: it is done once per task, and costs half a minute of
+// compile time per instantiation.
+template <class Scalar>
+SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
+  const SingularVectors<double> wide = decompose(A.template cast<double>());
+  return {wide.U.template cast<Scalar>(),
+          wide.values.template cast<Scalar>(),
+          wide.V.template cast<Scalar>()};
 }
 
 template SingularVectors<double> singular_vectors<double>(const Matrix<double>&);
