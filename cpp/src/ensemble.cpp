@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <stdexcept>
 
@@ -89,20 +90,21 @@ private:
              double mu,
              const Matrix<Scalar>& X,
              const Matrix<Scalar>& Y) {
-    if (basis_of_ != &objective) { // cells of one task follow each other
-      basis_ = riccati_basis<Scalar>(objective.target());
-      basis_of_ = &objective;
+    auto& basis = bases_[&objective];
+    if (!basis) {
+      basis = riccati_basis<Scalar>(objective.target());
     }
     const auto flow = std::make_shared<const Riccati<Scalar>>(
-        basis_, static_cast<Scalar>(lam), static_cast<Scalar>(mu));
+        basis, static_cast<Scalar>(lam), static_cast<Scalar>(mu));
     solution_ = std::make_unique<ClosedForm<Scalar>>(flow, X, Y);
   }
 
   DynamicsKind kind_;
   std::unique_ptr<Descent<Scalar>> descent_;
   std::unique_ptr<SelfConsistent<Scalar>> stepped_;
-  const Objective<Scalar>* basis_of_ = nullptr;
-  std::shared_ptr<const SingularVectors<Scalar>> basis_;
+  // One decomposition per task, shared by all its cells.
+  std::map<const Objective<Scalar>*, std::shared_ptr<const SingularVectors<Scalar>>>
+      bases_;
   std::unique_ptr<Solution<Scalar>> solution_;
   std::unique_ptr<VirtualSteps<Scalar>> virtual_steps_; // reads solution_
 };
