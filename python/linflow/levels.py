@@ -129,11 +129,13 @@ def is_balanced(
     rtol = validate.real("rtol", rtol, at_least=0)
     balance = network.balance
     units = balance.shape[0]
+    # Units that are not kept have balance zero: then no other level is possible.
+    whole = network.width <= units
     if lam is None:
-        level = float(np.trace(balance)) / units
+        level = float(np.trace(balance)) / units if whole else 0.0
     else:
         level = validate.real("lam", lam)
-    if network.width > units and level != 0:
-        return False  # units that are not kept have balance zero
+    if not whole and level != 0:
+        return False
     size = float(np.sum(network.W1**2) + np.sum(network.W2**2))
     return bool(np.abs(balance - level * np.eye(units)).max() <= rtol * size)
