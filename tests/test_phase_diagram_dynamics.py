@@ -1,0 +1,178 @@
+"""Phase diagrams of the closed forms: against single runs, descent and each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import linflow as lf
+import reference
+
+DYNAMICS = ("closed_form", "self_consistent", "lazy", "balanced")
+STEPS = 40
+GRID: dict[str, Any] = {
+    "d": 16,
+    "rank": 2,
+    "gamma_sigma2": [-2.2, -0.6],
+    "gamma_w": [0.5, 1.4, 2.5],
+    "progress": False,
+    "protocol": {"step_size": 2e-3, "max_steps": STEPS},
+}
+
+
+def run_of(name: str, task: lf.Task, init: lf.Gaussian, root: Any) -> lf.Trajectory:
+    """Return the public function's run on the virtual steps of a cell."""
+    eta = GRID["protocol"]["step_size"]
+    keywords: dict[str, Any] = {"rng": root, "save_product": True}
+    result: lf.Trajectory
+    if name == "gradient_descent":
+        result = lf.gradient_descent(
+            task, init, step_size=eta, max_steps=STEPS, **keywords
+        )
+    else:
+        times = eta * np.arange(STEPS + 1)
+        result = getattr(lf, name)(task, init, times=times, **keywords)
+    return result
+
+
+@pytest.mark.parametrize("name", DYNAMICS)
+def test_every_cell_equals_the_public_function(name: str) -> None:
+    # Beside "closed_form" the formulas are flows too.
+    other = "self_consistent" if name == "closed_form" else "closed_form"
+    data = lf.phase_diagram(**GRID, dynamics=name, distance_to=other, seeds=2)
+    assert data.attrs["time"] == "flow"
+    for seed in range(2):
+        root = np.random.SeedSequence(0, spawn_key=(seed,))
+        task = lf.low_rank_task(16, 2, rng=root)
+        for gamma_w in data.gamma_w.values:
+            for gamma_sigma2 in data.gamma_sigma2.values:
+                cell = data.sel(gamma_w=gamma_w, gamma_sigma2=gamma_sigma2, seed=seed)
+                init = lf.Gaussian(16.0**gamma_w, 16.0**gamma_sigma2)
+                run = run_of(name, task, init, root)
+                _check(cell, run, run_of(other, task, init, root))
+
+
+def _check(cell: xr.Dataset, run: lf.Trajectory, other: lf.Trajectory) -> None:
+    assert run.test_error is not None
+    assert run.train_error is not None
+    assert run.product is not None
+    assert other.product is not None
+    near: dict[str, Any] = {"rel": 1e-9, "abs": 1e-13}
+    best = int(cell.best_step)
+    assert int(cell.steps) == STEPS
+    assert int(cell.status) == lf.Status.REACHED_END
+    assert float(cell.min_test_error) == pytest.approx(run.test_error.min(), **near)
+    assert run.test_error[best] == pytest.approx(run.test_error.min(), **near)
+    assert float(cell.first_train_error) == pytest.approx(run.train_error[0], **near)
+    assert float(cell.final_train_error) == pytest.approx(run.train_error[-1], **near)
+    values = np.linalg.svd(run.product[best], compute_uv=False)
+    assert float(cell["rank"]) == np.count_nonzero(values > values[0] / 5)
+    assert float(cell.stable_rank) == pytest.approx(
+        (values**2).sum() / values[0] ** 2, rel=1e-9
+    )
+    gaps = [
+        reference.mean_square(a - b)
+        for a, b in zip(run.product, other.product, strict=True)
+    ]
+    assert float(cell.distance) == pytest.approx(max(gaps), rel=1e-8, abs=1e-18)
+
+
+@pytest.mark.parametrize("name", DYNAMICS[1:])
+def test_formulas_alone_are_stepped(name: str) -> None:
+    """As in the paper: with the descent's step, compared with descent."""
+    data = lf.phase_diagram(**GRID, dynamics="gradient_descent", distance_to=name)
+    mirrored = lf.phase_diagram(**GRID, dynamics=name, distance_to="gradient_descent")
+    assert data.attrs["time"] == mirrored.attrs["time"] == "stepped"
+    np.testing.assert_allclose(data.distance, mirrored.distance, rtol=1e-9)
+    task = lf.low_rank_task(16, 2, rng=0)
+    for gamma_w in data.gamma_w.values:
+        for gamma_sigma2 in data.gamma_sigma2.values:
+            cell = data.sel(gamma_w=gamma_w, gamma_sigma2=gamma_sigma2, seed=0)
+            init = lf.Gaussian(16.0**gamma_w, 16.0**gamma_sigma2)
+            run = run_of("gradient_descent", task, init, 0)
+            assert run.product is not None
+            maps = _stepped(name, task, init)
+            gaps = [
+                reference.mean_square(a - b)
+                for a, b in zip(run.product, maps, strict=True)
+            ]
+            assert float(cell.distance) == pytest.approx(max(gaps), rel=1e-8)
+
+
+def _stepped(name: str, task: lf.Task, init: lf.Gaussian) -> list[Any]:
+    """Return the maps of a formula stepped with the step of the descent."""
+    eta = GRID["protocol"]["step_size"]
+    start = init.sample(task, rng=0)
+    A = start.product
+    if name != "lazy":
+        assert start.law is not None
+        kappa = start.law.kappa if name == "self_consistent" else 0.0
+        return reference.self_consistent(
+            A, task.target, kappa, step_size=eta, steps=STEPS
+        )
+    C1, C2 = start.W1.T @ start.W1, start.W2 @ start.W2.T
+    maps = [A]
+    for _ in range(STEPS):
+        G = A - task.target
+        A = A - eta * (C2 @ G + G @ C1)
+        maps.append(A)
+    return maps
+
+
+def test_closed_form_equals_descent_of_small_steps() -> None:
+    """Same ranks, minimal test errors within 0.01, from active to lazy."""
+    d = 40
+    keywords: dict[str, Any] = {
+        "d": d,
+        "rank": 3,
+        "gamma_sigma2": [-2.5, -1.8, -1.2],
+        "gamma_w": [1.5, 2.0, 2.5],
+        "progress": False,
+        "protocol": {"step_size": 1e-4, "max_steps": 4000},
+    }
+    descent = lf.phase_diagram(**keywords)
+    closed = lf.phase_diagram(**keywords, dynamics="closed_form")
+    np.testing.assert_array_equal(closed["rank"], descent["rank"])
+    np.testing.assert_allclose(
+        closed.min_test_error, descent.min_test_error, rtol=0, atol=0.01
+    )
+    np.testing.assert_allclose(closed.stable_rank, descent.stable_rank, rtol=0.02)
+
+
+def test_rules_of_the_protocol_stop_a_flow() -> None:
+    keywords = GRID | {"protocol": "published", "gamma_w": [1.4, 2.5]}
+    for name in DYNAMICS:
+        data = lf.phase_diagram(**keywords, dynamics=name)
+        assert (data.status > 0).all()
+        assert (data.best_step <= data.steps).all()
+        assert (data.steps < 750).any()
+
+
+def test_bitwise_for_any_threads_and_dtype() -> None:
+    for name in DYNAMICS:
+        words = GRID | {"dynamics": name}
+        one, two = (
+            lf.phase_diagram(**words, n_threads=threads).drop_vars("duration")
+            for threads in (1, 2)
+        )
+        xr.testing.assert_equal(one, two)
+        single = lf.phase_diagram(**words, dtype="float32")
+        np.testing.assert_allclose(single.min_test_error, one.min_test_error, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        ({"dynamics": "gradient_descent", "distance_to": "closed_form"}, "not pair"),
+        ({"dynamics": "closed_form", "distance_to": "gradient_descent"}, "not pair"),
+        ({"dynamics": "lazy", "distance_to": "lazy"}, "not be dynamics itself"),
+        ({"dynamics": "flow"}, "dynamics must be one of"),
+        ({"dynamics": "lazy", "distance_to": "flow"}, "distance_to must be one of"),
+    ],
+)
+def test_refused_pairs(words: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        lf.phase_diagram(**GRID, **words)
