@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from linflow._core import Array
     from linflow._streams import RngLike
+    from linflow.network import Network
     from linflow.task import Task
     from linflow.trajectory import Trajectory
 
@@ -88,7 +90,8 @@ def closed_form(
     -------
     Trajectory
         With ``.exact`` (are the two levels met to rounding?), ``.closure_residual``
-        (rho of theory §4), ``.error_bound`` (relative to max(|T|_F, |A(0)|_F)) and a
+        (rho of theory §4), ``.error_bound`` (relative to max(|T|_F, |A(0)|_F), up to
+        the last time when the width is less than both dimensions) and a
         ``.network`` to go on from: a factor of P, which for mu > 0 has
         d_in + d_out hidden units and is not a network of width w.
 
@@ -153,22 +156,33 @@ def closed_form(
         dynamics="closed form",
         exact=levels.exact,
         closure_residual=levels.residual,
-        error_bound=error_bound(levels, task, rescaling),
+        error_bound=error_bound(
+            levels, task.target / rescaling.output, standard, record["last_product"]
+        ),
         **solved.output_levels(levels.law, rescaling),
     )
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
 
 
-def error_bound(levels: Levels, task: Task, rescaling: Rescaling) -> float:
+def error_bound(levels: Levels, target: Array, start: Network, last: Array) -> float:
     """Return the estimate of the closure's error, theory §4.
 
-    ``2 min(1, kappa / s_1*) rho + 1e-12``, relative to max(|T|_F, |A(0)|_F).
+    ``2 (min(1, kappa / s_1*) rho + beyond) + 1e-12``, relative to
+    max(|T|_F, |A(0)|_F). For mu > 0 the closure has full rank, which a network narrower
+    than the task has not: ``beyond`` is the norm of the singular values of the
+    closure's last A that come after the w-th, by Eckart and Young a lower bound of the
+    error there, and all of it when the network does the best it can.
     """
-    largest = float(np.linalg.norm(task.target, 2)) / abs(rescaling.output)
+    if levels.exact:
+        return 1e-12
+    largest = float(np.linalg.norm(target, 2))
     kappa = levels.law.kappa
-    lazy = 1.0 if kappa >= largest else kappa / largest
-    rho = 0.0 if levels.exact else levels.residual
-    return 2 * lazy * rho + 1e-12
+    error = levels.residual * (1.0 if kappa >= largest else kappa / largest)
+    if levels.mu > 0 and start.width < min(target.shape):
+        values = np.linalg.svd(last.astype(np.float64), compute_uv=False)
+        size = max(np.linalg.norm(target), np.linalg.norm(start.product))
+        error += float(np.linalg.norm(values[int(start.width) :]) / size)
+    return 2 * error + 1e-12
 
 
 def _given(
