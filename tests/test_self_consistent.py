@@ -170,7 +170,7 @@ def test_flow_refuses_what_it_is_wrong_for() -> None:
     }
     for lam, width, name in ((0.5, 3, "d_out = 4"), (-0.5, 4, "d_in = 5")):
         init = lf.Balanced(width, lam=lam, size=0.1)
-        with pytest.raises(ValueError, match=f"{name}.*use closed_form"):
+        with pytest.raises(ValueError, match=f"{name}.*closed_form is exact"):
             lf.self_consistent(task, init, times=[1.0], rng=0)
         filled = lf.Balanced(width + 1, lam=lam, size=0.1)
         formula = lf.self_consistent(task, filled, **keywords).product
