@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import modes, regimes, stop
+from linflow import modes, regimes, spectrum, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.descent import gradient_descent
@@ -62,6 +62,7 @@ __all__ = [
     "plot",
     "regimes",
     "self_consistent",
+    "spectrum",
     "stop",
     "two_level",
 ]
