@@ -45,6 +45,24 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """Fields of a trajectory that come from here, with their dimensions."""
 
+PANELS: dict[str, tuple[str, str]] = {
+    "active_modes": ("singular values above kappa at the best step", "1"),
+    "effective_rank": ("exp of the entropy of s_i/sum(s) at the best step", "1"),
+    "nuclear_norm": ("sum of the singular values at the best step", "1"),
+    "operator_norm": ("largest singular value at the best step", "1"),
+    "alignment": (
+        "mean over the first `rank` modes of |u^T u*||v^T v*| at the best step",
+        "1",
+    ),
+    "first_crossing": ("when the largest singular value first exceeds kappa", "step"),
+    "last_crossing": (
+        "when the first `rank` singular values have all exceeded kappa",
+        "step",
+    ),
+}
+"""Further variables of a phase diagram: what they are, and their units."""
+CROSSINGS = ("first_crossing", "last_crossing")
+
 
 def options(
     target: Array,
