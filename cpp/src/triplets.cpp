@@ -89,13 +89,14 @@ void SmallEigen::vectors(Matrix<double>& out) const {
 TopTriplets::TopTriplets(Index rows, Index cols, Index top)
     : top_(top), block_(std::min(std::min(rows, cols), std::max(2 * top, top + 4))),
       always_full_(3 * block_ > 2 * std::min(rows, cols)), U_(rows, block_),
-      V_(cols, block_), W_(rows, block_), Z_(cols, block_), Y_(block_, block_),
-      theta_(block_), residual_(block_), values_(block_), small_(block_),
-      inertia_(rows, cols), all_(rows, cols),
+      V_(cols, block_), motion_(block_, block_), W_(rows, block_), Z_(cols, block_),
+      Y_(block_, block_), theta_(block_), residual_(block_), values_(block_),
+      small_(block_), inertia_(rows, cols), all_(rows, cols),
       gram_(std::min(rows, cols), std::min(rows, cols)), gram_eigen_(gram_.rows()) {
   if (top < 1 || top > std::min(rows, cols)) {
     throw std::invalid_argument("triplets: top must be 1 to min(rows, cols)");
   }
+  motion_.setZero();
   U_.setIdentity();
   V_.setIdentity();
 }
@@ -229,15 +230,13 @@ bool TopTriplets::complete(const Matrix<double>& A) {
 // The block goes on as it moved since the call before: its part outside the block of
 // then, once more. Smooth motion leaves an error of second order instead of first.
 void TopTriplets::predict() {
-  if (!has_previous_) {
+  if (!has_motion_) {
     previous_ = V_;
     has_previous_ = true;
     return;
   }
-  Y_.setZero();
-  add_product_tn<double>(1.0, previous_, V_, Y_);
   Z_ = V_;
-  add_product<double>(-1.0, previous_, Y_, Z_);
+  add_product<double>(-1.0, previous_, motion_, Z_);
   previous_ = V_;
   V_ += Z_;
   // Newton's iteration towards orthonormal columns, V ← V (3I − VᵀV)/2.
@@ -256,6 +255,18 @@ void TopTriplets::predict() {
     Z_ = V_;
     add_product<double>(-0.5, Z_, Y_, V_);
   }
+}
+
+// How the block moved since the call before; true when one of the top directions came
+// from outside of it, so that calls before may have missed it.
+bool TopTriplets::newcomer() {
+  has_motion_ = has_previous_;
+  if (!has_previous_) {
+    return false;
+  }
+  motion_.setZero();
+  add_product_tn<double>(1.0, previous_, V_, motion_);
+  return motion_.leftCols(top_).colwise().squaredNorm().minCoeff() < 0.5;
 }
 
 // A little of every direction into the spare columns, so that none stays unseen.
@@ -295,15 +306,19 @@ TopTriplets::Source TopTriplets::update(const Matrix<double>& A) {
       // What is left out is estimated from above by one of the last spare values.
       const double bound = error_bound(theta_[top_ + 3 * spare / 4]);
       if (bound <= 1.0) {
+        if (newcomer()) {
+          doubtful_ = accepted_;
+          accepted_ = kCountEvery; // to be counted now
+        }
         if (++accepted_ < kCountEvery) {
           return Source::iterated;
         }
-        const Index since = accepted_ - 1;
+        const Index since = std::max(doubtful_, accepted_ - 1);
         accepted_ = 0;
         if (complete(A)) {
           return Source::iterated;
         }
-        doubtful_ = since;
+        doubtful_ = std::min(since, kCountEvery);
         break;
       }
       const double rate = bound / before;
@@ -320,6 +335,7 @@ TopTriplets::Source TopTriplets::update(const Matrix<double>& A) {
   const double largest = A.cwiseAbs().maxCoeff();
   started_ = false;
   has_previous_ = false;
+  has_motion_ = false;
   if (!A.allFinite() || largest > kLargest) {
     U_.setIdentity();
     V_.setIdentity();

@@ -44,7 +44,8 @@ def lazy(
 
     Parameters
     ----------
-    task, init, times, learning_rates, scale, rng, observe, top, track, save_product, dtype, \
+    task, init, times, learning_rates, scale, rng, observe, top, track, \
+save_product, dtype, \
 n_threads, progress
         As for `closed_form`.
 

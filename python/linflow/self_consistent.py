@@ -192,7 +192,8 @@ def balanced(
 
     Parameters
     ----------
-    task, init, times, learning_rates, scale, rng, observe, top, track, save_product, dtype, \
+    task, init, times, learning_rates, scale, rng, observe, top, track, \
+save_product, dtype, \
 n_threads, progress
         As for `closed_form`; of `init` only A(0) counts.
 

@@ -74,6 +74,7 @@ private:
   void decompose(const Matrix<double>& A);
   bool complete(const Matrix<double>& A);
   void predict();
+  bool newcomer();
   void stir();
   double random();
 
@@ -82,6 +83,7 @@ private:
   bool always_full_;
   bool started_ = false;
   bool has_previous_ = false;
+  bool has_motion_ = false;
   Index accepted_ = 0; // since the last count
   Index doubtful_ = 0;
   Index full_ = 0;
@@ -92,6 +94,7 @@ private:
   Matrix<double> U_;
   Matrix<double> V_;
   Matrix<double> previous_;
+  Matrix<double> motion_; // previousᵀ V
   Matrix<double> W_;
   Matrix<double> Z_;
   Matrix<double> Y_;
