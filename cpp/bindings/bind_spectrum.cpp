@@ -2,7 +2,7 @@
 
 #include "record.hpp"
 
-#include <memory>
+#include <chrono>
 
 namespace linflow::bindings {
 namespace {
@@ -53,6 +53,56 @@ void define_workspaces(py::module_& spectrum) {
                              [](const ModeTracker& self) { return self.overlap(); })
       .def_property_readonly("cluster",
                              [](const ModeTracker& self) { return self.cluster(); });
+}
+
+// For bench/: seconds without Python's own cost.
+void define_timings(py::module_& spectrum) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  spectrum.def(
+      "time_top",
+      [since](const std::vector<Matrix<double>>& products, Index top) {
+        TopTriplets triplets(products.at(0).rows(), products.at(0).cols(), top);
+        std::vector<double> seconds;
+        for (const auto& A : products) {
+          const auto start = Clock::now();
+          triplets.update(A);
+          seconds.push_back(since(start));
+        }
+        return seconds;
+      },
+      py::arg("products"),
+      py::arg("top"));
+  spectrum.def(
+      "time_count",
+      [since](const Matrix<double>& A, double threshold, Index repeats) {
+        Inertia inertia(A.rows(), A.cols());
+        Index count = 0;
+        inertia.count_above(A, {&threshold, 1}, {&count, 1});
+        const auto start = Clock::now();
+        for (Index i = 0; i < repeats; ++i) {
+          inertia.count_above(A, {&threshold, 1}, {&count, 1});
+        }
+        return since(start);
+      },
+      py::arg("A"),
+      py::arg("threshold"),
+      py::arg("repeats"));
+  spectrum.def(
+      "time_values",
+      [since](const Matrix<double>& A, Index repeats) {
+        SingularValues values(A.rows(), A.cols());
+        values.compute(A);
+        const auto start = Clock::now();
+        for (Index i = 0; i < repeats; ++i) {
+          values.compute(A);
+        }
+        return since(start);
+      },
+      py::arg("A"),
+      py::arg("repeats"));
 }
 
 void define_options(py::module_& spectrum) {
@@ -132,6 +182,7 @@ void bind_spectrum(py::module_& module) {
       py::arg("A"),
       py::arg("thresholds"));
   define_workspaces(spectrum);
+  define_timings(spectrum);
   define_options(spectrum);
   // Matrices one after the other, as a run would show them: products[i] is the i-th.
   spectrum.def(
