@@ -174,6 +174,13 @@ void TopTriplets::iterate(const Matrix<double>& A) {
 double TopTriplets::error_bound(double outside) const {
   const double largest = theta_[0];
   double worst = 0.0;
+  // A spare one that is only just coming into view may belong to the top.
+  const double last = theta_[top_ - 1];
+  for (Index j = top_; j < block_; ++j) {
+    if (residual_[j] > 0.1 * last && theta_[j] + residual_[j] > last) {
+      return std::numeric_limits<double>::infinity();
+    }
+  }
   double coupling = 0.0;
   for (Index i = 0; i < top_; ++i) {
     coupling = std::max(coupling, theta_[i] * residual_[i]);
