@@ -173,17 +173,21 @@ def closed_form(
 def error_bound(levels: Levels, target: Array, start: Network, last: Array) -> float:
     """Return the estimate of the closure's error, theory §4.
 
-    ``2 (min(1, kappa / s_1*) rho + beyond) + 1e-12``, relative to
-    max(|T|_F, |A(0)|_F). For mu > 0 the closure has full rank, which a network narrower
-    than the task has not: ``beyond`` is the norm of the singular values of the
-    closure's last A that come after the w-th, by Eckart and Young a lower bound of the
-    error there, and all of it when the network does the best it can.
+    ``2 (narrow min(1, kappa / s_1*) rho + beyond) + 1e-12``, relative to
+    max(|T|_F, |A(0)|_F). ``narrow = min(3, (n / w)^1.5)`` where w < n, else 1, is
+    fitted: the last modes wait long for a network whose units are few. For mu > 0 the
+    closure has full rank, which a network narrower than the task has not: ``beyond`` is
+    the norm of the singular values of the closure's last A that come after the w-th, by
+    Eckart and Young a lower bound of the error there, and all of it when the network
+    does the best it can.
     """
     if levels.exact:
         return 1e-12
     largest = float(np.linalg.norm(target, 2))
     kappa = levels.law.kappa
     error = levels.residual * (1.0 if kappa >= largest else kappa / largest)
+    narrow = max(1.0, sum(target.shape) / start.width)
+    error *= float(min(3.0, narrow**1.5))
     if levels.mu > 0 and start.width < min(target.shape):
         values = np.linalg.svd(last.astype(np.float64), compute_uv=False)
         size = max(np.linalg.norm(target), np.linalg.norm(start.product))

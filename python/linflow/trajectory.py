@@ -74,8 +74,9 @@ ndarray, shape (time,), or None
         Of a closed form: whether its start has two levels to rounding.
     closure_residual, error_bound : float or None
         Of a closed form: the residual rho of the two levels, and the estimate
-        ``2 (min(1, kappa/s_1*) rho + beyond) + 1e-12`` of the error of A relative to
-        max(``|T|_F``, ``|A(0)|_F``), theory §4; ``beyond`` is the part of the last A
+        ``2 (narrow min(1, kappa/s_1*) rho + beyond) + 1e-12`` of the error of A
+        relative to max(``|T|_F``, ``|A(0)|_F``), theory §4; ``narrow`` is 1 to 3 where
+        the width is less than d_in + d_out, ``beyond`` is the part of the last A
         that exceeds rank w, which a network of width w < min(shape) cannot follow.
     """
 
