@@ -178,10 +178,14 @@ class Timed(Observing):
         track = validate.choice("track", track, TRACKS)
         checked = validate.times("times", times, infinite=True)
         points = len(checked)
+        # Modes and what is more than values are looked at once all times are solved.
+        kept = int(bool(save_product))
+        if track == "modes" or set(observe) & set(spectral.OBSERVABLES):
+            kept += 2
         validate.memory(
             f"a run of {points} times",
-            points * (24.0 + 8.0 * top + 8.0 * task.target.size * bool(save_product)),
-            "ask for fewer times or leave save_product off",
+            points * (24.0 + 8.0 * top + 8.0 * task.target.size * kept),
+            "ask for fewer times, leave save_product off or observe less",
         )
         return cls(
             times=checked,

@@ -86,6 +86,8 @@ n_threads, progress
     )
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
     network = initial_network(init, task, rng)
+    levels = rescaling.levels(network.law)
+    options.spectrum(task, levels["kappa"])  # refuses what it can't tell, before work
     standard = solved.standard_network(network, rescaling)
     with progress_bar.bar(progress, len(options.times), "time") as update:
         record = core.run(
@@ -102,6 +104,6 @@ n_threads, progress
         task=task,
         start=None,
         dynamics="lazy",
-        **rescaling.levels(network.law),
+        **levels,
     )
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
