@@ -73,7 +73,7 @@ class Stepped:
         save_every = validate.integer("save_every", save_every, at_least=1)
         rules = combine(stop, max_steps, has_truth=task.truth is not None)
         points = rules.max_steps // save_every + 2
-        size = 8.0 if not save_product else 8.0 + 8.0 * task.target.size
+        size = 8.0 if not save_product else 8.0 + 8.0 * task.shape[0] * task.shape[1]
         validate.memory(
             f"a run of up to {points} save points",
             points * (24.0 + 8.0 * top) + (points * size if save_product else 0.0),
@@ -140,7 +140,7 @@ class Timed:
         points = len(checked)
         validate.memory(
             f"a run of {points} times",
-            points * (24.0 + 8.0 * top + 8.0 * task.target.size * bool(save_product)),
+            points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * bool(save_product)),
             "ask for fewer times or leave save_product off",
         )
         return cls(

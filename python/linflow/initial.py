@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
+from linflow.deep import DeepNetwork
 from linflow.network import Law, Network
 from linflow.task import Task
 
@@ -26,7 +28,9 @@ MAX_WIDTH = 1e15
 class Initial(Protocol):
     """Anything that gives an initial network."""
 
-    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
+    def sample(
+        self, task: Task | tuple[int, int], rng: RngLike = None
+    ) -> Network | DeepNetwork:
         """Return the initial network for a task or a shape (d_out, d_in)."""
 
 
@@ -38,9 +42,10 @@ class Gaussian:
     width : float
         Width w of the hidden layer, 1 to 1e15. From ``n = d_in + d_out`` on any real
         number; below, it is rounded to the nearest integer (the network's ``.width``
-        is the one used).
+        is the one used). A sequence (w1, w2, ...) of hidden widths makes a deep
+        network; each wider than its neighbours together is drawn compressed.
     variance : float or (float, float)
-        sigma^2 of both layers, or (sigma1^2, sigma2^2) of input and output layer.
+        sigma^2 of all layers, or (sigma1^2, sigma2^2, ...) from the input layer on.
 
     Raises
     ------
@@ -64,16 +69,28 @@ class Gaussian:
     1.0
     """
 
-    def __init__(self, width: float, variance: float | tuple[float, float]) -> None:
-        self.width = validate.real("width", width, at_least=1)
-        if self.width > MAX_WIDTH:
-            message = f"width must be at most {MAX_WIDTH:g}, not {self.width:g}"
-            raise ValueError(message)
+    def __init__(
+        self,
+        width: float | Sequence[float],
+        variance: float | Sequence[float],
+    ) -> None:
+        self.width: float = 0.0
+        self.widths: tuple[float, ...] = ()
+        self.variance: tuple[float, ...]
+        if isinstance(width, Sequence) and len(width) != 1:
+            self.widths = tuple(_width(f"width[{i}]", w) for i, w in enumerate(width))
+            self.variance = validate.rates("variance", variance, len(width) + 1)
+            return
+        self.width = _width("width", width[0] if isinstance(width, Sequence) else width)
         self.variance = validate.pair("variance", variance, at_least=0)
 
-    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
+    def sample(
+        self, task: Task | tuple[int, int], rng: RngLike = None
+    ) -> Network | DeepNetwork:
         """Draw the network; the stream depends on shape, width, variances and `rng`."""
         d_out, d_in = _shape(task)
+        if self.widths:
+            return self._sample_deep(d_out, d_in, rng)
         width = core.realised_width(self.width, d_in, d_out)
         variance1, variance2 = self.variance
         stream = streams.root(rng).stream(
@@ -87,8 +104,53 @@ class Gaussian:
         )
         return Network(X.T, Y, width=width, law=law)
 
+    def _sample_deep(self, d_out: int, d_in: int, rng: RngLike) -> DeepNetwork:
+        """Draw hidden layers wider than their neighbours together in compressed form.
+
+        The two matrices of such a layer are those of a two-layer network between its
+        neighbours; no two of them are adjacent, so that each matrix is drawn once.
+        """
+        root = streams.root(rng)
+        sizes: list[float] = [d_in, *self.widths, d_out]
+        for i in range(1, len(sizes) - 1):
+            if sizes[i] <= sizes[i - 1] + sizes[i + 1]:
+                sizes[i] = float(round(sizes[i]))
+        wide = [
+            0 < i < len(sizes) - 1 and sizes[i] > sizes[i - 1] + sizes[i + 1]
+            for i in range(len(sizes))
+        ]
+        layers: list[Array] = []
+        for i in range(len(sizes) - 1):
+            key = (d_out, d_in, *self.widths, *self.variance, i)
+            stream = root.stream(streams.Purpose.NETWORK, *key)
+            if wide[i]:  # came with the matrix below
+                continue
+            if wide[i + 1]:
+                X, Y = core.draw_gaussian(
+                    streams.state_words(stream),
+                    int(sizes[i]),
+                    int(sizes[i + 2]),
+                    sizes[i + 1],
+                    *self.variance[i : i + 2],
+                )
+                layers += [X.T, Y]
+            else:
+                normal = np.random.default_rng(stream).standard_normal
+                shape = (int(sizes[i + 1]), int(sizes[i]))
+                layers.append(np.sqrt(self.variance[i]) * normal(shape))
+        return DeepNetwork(layers, widths=sizes[1:-1])
+
     def __repr__(self) -> str:
-        return f"Gaussian(width={self.width:.15g}, variance={self.variance})"
+        width = self.widths or f"{self.width:.15g}"
+        return f"Gaussian(width={width}, variance={self.variance})"
+
+
+def _width(name: str, value: float) -> float:
+    width = validate.real(name, value, at_least=1)
+    if width > MAX_WIDTH:
+        message = f"{name} must be at most {MAX_WIDTH:g}, not {width:g}"
+        raise ValueError(message)
+    return width
 
 
 class Balanced:
@@ -215,12 +277,13 @@ class Weights:
     Parameters
     ----------
     *layers : array_like
-        W1 of shape (w, d_in) and W2 of shape (d_out, w).
+        W1 of shape (w, d_in) and W2 of shape (d_out, w), or three or more for a deep
+        network.
 
     Raises
     ------
     TypeError, ValueError
-        When they are not two finite real matrices of matching shapes.
+        When they are not two or more finite real matrices of matching shapes.
 
     Examples
     --------
@@ -231,12 +294,17 @@ class Weights:
     """
 
     def __init__(self, *layers: ArrayLike) -> None:
-        if len(layers) != 2:
-            message = f"layers must be two matrices W1 and W2, not {len(layers)}"
+        if len(layers) < 2:
+            message = f"layers must be two or more matrices, not {len(layers)}"
             raise ValueError(message)
-        self.network = Network(layers[0], layers[1]).compress()
+        network = Network(*layers) if len(layers) == 2 else DeepNetwork(layers)
+        self.network: Network | DeepNetwork = network.compress()
 
-    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
+    def sample(
+        self,
+        task: Task | tuple[int, int],
+        rng: RngLike = None,
+    ) -> Network | DeepNetwork:
         """Return the network; nothing is random."""
         shape = _shape(task)
         if self.network.shape != shape:
@@ -248,12 +316,26 @@ class Weights:
 
 
 def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
+    """Return the compressed initial network of two layers; see `any_network`."""
+    network = any_network(init, task, rng)
+    if isinstance(network, DeepNetwork):
+        message = (
+            f"init must have two layers here, not {len(network.layers)}; gradient_flow "
+            "and gradient_descent take any depth"
+        )
+        raise ValueError(message)
+    return network
+
+
+def any_network(init: Any, task: Task, rng: RngLike) -> Network | DeepNetwork:
     """Return the compressed initial network from a law, a network or a trajectory."""
-    if not isinstance(init, Network):
+    if not isinstance(init, Network | DeepNetwork):
         continued = getattr(init, "network", None)
-        if isinstance(continued, Network) and not isinstance(init, Initial):
+        if isinstance(continued, Network | DeepNetwork) and not isinstance(
+            init, Initial
+        ):
             init = continued
-    if isinstance(init, Network):
+    if isinstance(init, Network | DeepNetwork):
         if init.shape != task.shape:
             message = f"init is a network for {init.shape}; the task needs {task.shape}"
             raise ValueError(message)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow.deep import DeepNetwork
 from linflow.network import Law, Network
 from linflow.status import Interrupted, RunFailed, Status
 
@@ -50,6 +51,18 @@ class Trajectory:
         Steps taken.
     step_size : float or None
         Of a stepped dynamics.
+    rejected, rhs_evaluations : int or None
+        Of a flow: rejected attempts and right-hand sides.
+    segments : list of dict
+        Of a flow: which method made which stretch ("method", "begin", "end", "steps",
+        "rejected", "rhs_evaluations").
+    events : list of dict
+        Of a flow: events in the order of their times ("name", "time", "terminal", and
+        what the event tells).
+    weights : tuple of ndarray, shapes (time, rows, columns), or None
+        Every layer at save points, with ``save_weights=True``.
+    detail : str
+        Where a run that failed stood; part of `message`.
     kappa, lam, mu : float or None
         Threshold and levels of the initial law in units of the output map, if known.
     exact : bool or None
@@ -68,10 +81,16 @@ class Trajectory:
     singular_values: Array | None = None
     product: Array | None = None
     last_product: Array
-    network: Network | None = None
+    network: Network | DeepNetwork | None = None
     status: Status = Status.REACHED_END
     steps: int = 0
     step_size: float | None = None
+    rejected: int | None = None
+    rhs_evaluations: int | None = None
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    weights: tuple[Array, ...] | None = None
+    detail: str = ""
     kappa: float | None = None
     lam: float | None = None
     mu: float | None = None
@@ -83,7 +102,7 @@ class Trajectory:
     @property
     def message(self) -> str:
         """Why the run ended, in words."""
-        return self.status.message
+        return self.status.message + (f" ({self.detail})" if self.detail else "")
 
     def checked(self, *, raise_on_failure: bool, raised: object = None) -> Trajectory:
         """Return this trajectory, or raise what ended it early.
@@ -124,6 +143,11 @@ class Trajectory:
         }
         attrs = self._scalars() | {"message": self.message}
         attrs.update(attrs.pop("attrs"))
+        attrs = {
+            key: json.dumps(value) if isinstance(value, list) else value
+            for key, value in attrs.items()
+            if value != []
+        }
         clean = {key: value for key, value in attrs.items() if value is not None}
         return xr.Dataset(variables, coords={"time": self.times}, attrs=clean)
 
@@ -144,7 +168,13 @@ class Trajectory:
             if isinstance(getattr(self, f.name), np.ndarray)
         }
         header = {"format": _FORMAT, **self._scalars()}
-        if self.network is not None:
+        for i, layer in enumerate(self.weights or ()):
+            arrays[f"weights_{i}"] = layer
+        if isinstance(self.network, DeepNetwork):
+            for i, layer in enumerate(self.network.layers):
+                arrays[f"layer_{i}"] = layer
+            header["widths"] = self.network.widths
+        elif self.network is not None:
             arrays["W1"], arrays["W2"] = self.network.W1, self.network.W2
             if self.network.basis is not None:
                 arrays["basis"] = self.network.basis
@@ -171,7 +201,11 @@ class Trajectory:
         if header.pop("format") != _FORMAT:
             message = f"path {path!s} was written by another version of linflow"
             raise ValueError(message)
-        network = None
+        network: Network | DeepNetwork | None = None
+        weights = _numbered(arrays, "weights_")
+        layers = _numbered(arrays, "layer_")
+        if layers:
+            network = DeepNetwork(layers, widths=header.pop("widths"))
         if "W1" in arrays:
             law = header.pop("law")
             network = Network(
@@ -182,13 +216,13 @@ class Trajectory:
                 basis=arrays.pop("basis", None),
             )
         header["status"] = Status(header["status"])
-        return cls(network=network, **arrays, **header)
+        return cls(network=network, weights=weights or None, **arrays, **header)
 
     def _scalars(self) -> dict[str, Any]:
         return {
             f.name: int(value) if isinstance(value, Status) else value
             for f in fields(self)
-            if f.name != "network"
+            if f.name not in ("network", "weights")
             and not isinstance(value := getattr(self, f.name), np.ndarray)
             and not (value is None and f.name in _ARRAYS)
         }
@@ -206,6 +240,12 @@ class Trajectory:
 _ARRAYS = frozenset(
     {"train_error", "test_error", "singular_values", "product", "last_product", "times"}
 )
+
+
+def _numbered(arrays: dict[str, Any], prefix: str) -> tuple[Array, ...]:
+    """Take the arrays prefix0, prefix1, ... out of a file's."""
+    count = sum(name.startswith(prefix) for name in arrays)
+    return tuple(arrays.pop(f"{prefix}{i}") for i in range(count))
 
 
 def from_record(
