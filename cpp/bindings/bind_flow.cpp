@@ -1,4 +1,5 @@
 #include "linflow/flow.hpp"
+#include "linflow/integrators/lie.hpp"
 
 #include "costs.hpp"
 #include "layers.hpp"
@@ -92,7 +93,12 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
               cancelled = true;
             }
           });
-          run_flow<Scalar>(system, start, options, nullptr, control, record);
+          std::unique_ptr<Method<Scalar>> conserving;
+          if (method == "lie4") {
+            conserving = std::make_unique<LieMethod<Scalar>>(cost, shape);
+          }
+          run_flow<Scalar>(
+              system, start, options, std::move(conserving), control, record);
         }
         auto out = flow_to_dict(std::move(record), options, shape);
         const auto* user = dynamic_cast<UserCost<Scalar>*>(&cost);

@@ -157,6 +157,7 @@ void run_flow(Flow<Scalar>& flow,
     record.status = Status::user_error;
   }
   record.last_state = integrator.state();
+  flow.product(record.last_state, record.last_product);
   record.time = integrator.time();
   record.evaluations = integrator.step().evaluations;
   record.segments = integrator.segments();

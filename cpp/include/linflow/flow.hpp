@@ -17,7 +17,9 @@ template <class Scalar> class Flow : public System<Scalar> {
 public:
   [[nodiscard]] virtual Index d_out() const = 0;
   [[nodiscard]] virtual Index d_in() const = 0;
-  // The output map of a state, and its errors.
+  // The output map of a state.
+  virtual void product(const VectorIn<Scalar>& y, Matrix<Scalar>& A) = 0;
+  // The same, and its errors.
   virtual Errors look(const VectorIn<Scalar>& y, Matrix<Scalar>& A) = 0;
   // Size of the start that errors are relative to, from y(0) and f(y(0)) of the last
   // slope().
@@ -35,6 +37,9 @@ public:
   [[nodiscard]] Index d_in() const override { return layers_.d_in(); }
   void slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) override;
   double radius_bound(const VectorIn<Scalar>& y) override;
+  void product(const VectorIn<Scalar>& y, Matrix<Scalar>& A) override {
+    layers_.product(y, A);
+  }
   Errors look(const VectorIn<Scalar>& y, Matrix<Scalar>& A) override;
   // min(‖y‖, s·r/‖∇C‖), r = √(2C), s the larger of r and √(2C(0)). Near a saddle the
   // first is the smaller. In the lazy regime, or with one large layer, the second is:

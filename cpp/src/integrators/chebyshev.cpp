@@ -8,7 +8,7 @@ namespace linflow {
 namespace {
 
 constexpr double kReach = 1.54; // h ρ ≤ (s² − 1)/1.54
-constexpr double kMostStages = 250.0;
+constexpr double kMostStages = 500.0;
 
 // Columns: f(y), Δy/h and f(next) carry the Hermite interpolant; the others are
 // buffers.

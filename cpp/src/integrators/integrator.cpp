@@ -259,8 +259,13 @@ template <class Scalar> void Integrator<Scalar>::choose_method() {
       --patience_;
       return;
     }
-    votes_ =
-        explicit_->stiffness(step_) > 0.7 * tableau.real_stability ? votes_ + 1 : 0;
+    // Where the border is known from a bound, near it; the estimate from the step itself
+    // sees the fast directions only once they oscillate.
+    const double bound = step_.h * system_.radius_bound(step_.next);
+    const bool near = std::isfinite(bound)
+                          ? bound > 0.5 * tableau.real_stability
+                          : explicit_->stiffness(step_) > 0.7 * tableau.real_stability;
+    votes_ = near ? votes_ + 1 : 0;
     if (votes_ >= 3) {
       votes_ = 0;
       method_ = stabilised_.get();
