@@ -1,4 +1,4 @@
-#include "linflow/flow.hpp"
+#include "linflow/flow_run.hpp"
 #include "linflow/integrators/lie.hpp"
 
 #include "costs.hpp"
@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <tuple>
 
 namespace linflow::bindings {
 namespace {
@@ -21,6 +22,35 @@ py::list segments_to_list(const std::vector<Segment>& segments) {
     entry["rejected"] = segment.rejected;
     entry["rhs_evaluations"] = segment.evaluations;
     out.append(std::move(entry));
+  }
+  return out;
+}
+
+// Event rules from Python: (kind, level, mode, direction, terminal, function or None).
+// What a function raises is kept in `raised`, and the core told by a UserError.
+using RuleIn = std::tuple<int, double, Index, int, bool, py::object>;
+
+std::vector<EventRule> event_rules(const std::vector<RuleIn>& rules,
+                                   std::optional<py::object>& raised) {
+  std::vector<EventRule> out;
+  for (const auto& [kind, level, mode, direction, terminal, function] : rules) {
+    EventRule rule{static_cast<EventKind>(kind), level, mode, direction, terminal, {}};
+    if (!function.is_none()) {
+      // A plain pointer: `rules` outlives the run, and copies of the closure made
+      // without the GIL must not count references.
+      rule.function = [call = function.ptr(), &raised](double time,
+                                                       const Matrix<double>& A) {
+        const py::gil_scoped_acquire gil;
+        try {
+          const auto held = py::reinterpret_borrow<py::object>(call);
+          return py::cast<double>(py::float_(held(time, A)));
+        } catch (py::error_already_set& error) {
+          raised = error.value();
+        }
+        throw UserError("an event function raised");
+      };
+    }
+    out.push_back(std::move(rule));
   }
   return out;
 }
@@ -53,6 +83,11 @@ py::dict flow_to_dict(FlowRecord<Scalar>&& record,
   out["atol"] = record.atol;
   out["rhs_evaluations"] = record.evaluations;
   out["segments"] = segments_to_list(record.segments);
+  py::list events;
+  for (const auto& event : record.events) {
+    events.append(py::make_tuple(event.rule, event.time, event.direction));
+  }
+  out["events"] = std::move(events);
   return out;
 }
 
@@ -64,6 +99,7 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
          std::vector<double> learning_rates,
          double scale,
          const std::vector<double>& times,
+         const std::vector<RuleIn>& events,
          const std::string& method,
          double rtol,
          double atol,
@@ -75,8 +111,10 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
          py::object progress) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
         const auto start = pack_layers(layers);
+        std::optional<py::object> raised;
         const FlowOptions options{{method, rtol, 0.0, fixed_step},
                                   atol,
+                                  event_rules(events, raised),
                                   times,
                                   top,
                                   save_product,
@@ -102,8 +140,10 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
         }
         auto out = flow_to_dict(std::move(record), options, shape);
         const auto* user = dynamic_cast<UserCost<Scalar>*>(&cost);
-        out["raised"] =
-            user != nullptr && user->raised() ? *user->raised() : poller.raised();
+        if (!raised && user != nullptr) {
+          raised = user->raised();
+        }
+        out["raised"] = raised ? *raised : poller.raised();
         return out;
       },
       py::kw_only(),
@@ -112,6 +152,7 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
       py::arg("learning_rates"),
       py::arg("scale"),
       py::arg("times"),
+      py::arg("events"),
       py::arg("method"),
       py::arg("rtol"),
       py::arg("atol"),

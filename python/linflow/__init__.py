@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import modes, regimes, stop
+from linflow import events, modes, regimes, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -57,6 +57,7 @@ __all__ = [
     "build_info",
     "closed_form",
     "custom_task",
+    "events",
     "gradient_descent",
     "gradient_flow",
     "is_balanced",

@@ -8,6 +8,7 @@ import numpy as np
 
 from linflow import _progress as progress_bar
 from linflow import _validate as validate
+from linflow import events as event_module
 from linflow._core import flow as core
 from linflow._cost import core_cost, has_train_error, layer_rates
 from linflow._options import OBSERVABLES
@@ -41,6 +42,8 @@ def gradient_flow(
     atol: float | None = None,
     method: str = "auto",
     step_size: float | None = None,
+    events: Any = (),
+    conserve: bool = False,
     learning_rates: float | Sequence[float] = (1.0, 1.0),
     scale: float = 1.0,
     rng: RngLike = None,
@@ -80,6 +83,12 @@ def gradient_flow(
         and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
+    events : event, function or sequence
+        See `linflow.events`; found ones are in ``.events`` of the trajectory.
+    conserve : bool
+        Keep the balance matrix ``W2^T W2 / eta2 - W1 W1^T / eta1`` to rounding, by a
+        Lie-group method of order 4 (two layers; `method` must be "auto"). Steps end at
+        the save points.
     learning_rates : float or sequence of float
         Factor eta_l >= 0 of each layer, input layer first.
     scale : float
@@ -127,6 +136,7 @@ def gradient_flow(
     ----------
     Hairer, Nørsett, Wanner, "Solving Ordinary Differential Equations I", 1993 (dopri5,
     dop853). Sommeijer, Shampine, Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2).
+    Celledoni, Marthinsen, Owren, Future Gener. Comput. Syst. 19, 2003 (conserve).
 
     Examples
     --------
@@ -137,6 +147,7 @@ def gradient_flow(
     (<Status.REACHED_END: 1>, (3, 20))
     """
     points = validate.times("times", times)
+    conserve = bool(conserve)
     precision = validate.dtype(dtype)
     rtol = validate.real("rtol", rtol, above=0)
     if atol is not None:
@@ -149,6 +160,20 @@ def gradient_flow(
     network = any_network(init, task, rng)
     layers = layers_of(network)
     rates = layer_rates(learning_rates, len(layers))
+    if conserve:
+        if len(layers) != 2 or method != "auto" or min(rates) == 0:
+            message = (
+                "conserve must be False here: it takes two layers that both learn, and "
+                f"method='auto', not {len(layers)} layers at {rates} and {method!r}"
+            )
+            raise ValueError(message)
+        method = "lie4"
+    known: dict[str, Any] = {"kappa": None}
+    if isinstance(network, Network) and task.plain:
+        known = dict(Rescaling.check(rates, scale, frozen=True).levels(network.law))
+    event_names, event_rules = event_module.rules(
+        events, task, known["kappa"], has_train_error=has_train_error(task)
+    )
     _check_memory(
         len(points),
         top,
@@ -165,19 +190,18 @@ def gradient_flow(
             learning_rates=rates,
             scale=scale,
             times=points.tolist(),
+            events=event_rules,
             method=method,
             rtol=rtol,
             atol=np.nan if atol is None else atol,
             fixed_step=0.0 if step_size is None else step_size,
-            land=False,
+            land=conserve,
             top=top,
             save_product=bool(save_product),
             save_weights=bool(save_weights),
             progress=update,
         )
-    known: dict[str, Any] = {}
-    if isinstance(network, Network) and task.plain:
-        known = dict(Rescaling.check(rates, scale, frozen=True).levels(network.law))
+    known["events"] = event_module.found(event_names, event_rules, record["events"])
     trajectory = _trajectory(
         record, names, network, step_size, bool(save_weights), known
     )

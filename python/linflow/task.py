@@ -249,7 +249,7 @@ def regression_task(
     """
     X = validate.matrix("inputs", inputs)
     Y = validate.matrix("outputs", outputs, shape=(X.shape[0], None))
-    target: Array = np.linalg.lstsq(X, Y, rcond=None)[0].T
+    target = np.asarray(np.linalg.lstsq(X, Y, rcond=None)[0].T, dtype=np.float64)
     return Task(target, truth=truth, input_covariance=X.T @ X / X.shape[0])
 
 

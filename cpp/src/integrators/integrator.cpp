@@ -259,8 +259,8 @@ template <class Scalar> void Integrator<Scalar>::choose_method() {
       --patience_;
       return;
     }
-    // Where the border is known from a bound, near it; the estimate from the step itself
-    // sees the fast directions only once they oscillate.
+    // Where the border is known from a bound, near it; the estimate from the step
+    // itself sees the fast directions only once they oscillate.
     const double bound = step_.h * system_.radius_bound(step_.next);
     const bool near = std::isfinite(bound)
                           ? bound > 0.5 * tableau.real_stability

@@ -10,6 +10,7 @@ def run_float64(
     learning_rates: Sequence[float],
     scale: float,
     times: Sequence[float],
+    events: Sequence[tuple[int, float, int, int, bool, Callable[..., float] | None]],
     method: str,
     rtol: float,
     atol: float,
