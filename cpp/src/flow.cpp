@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -46,9 +45,8 @@ double FactorFlow<Scalar>::reference(const VectorIn<Scalar>& y,
   return motion < size ? motion : size; // NaN: size
 }
 
-template <class Scalar> bool FactorFlow<Scalar>::at_rest() {
-  const double epsilon = std::numeric_limits<Scalar>::epsilon();
-  return cost_.residual_size(A_, G_) <= 4.0 * epsilon * cost_.target_size();
+template <class Scalar> bool FactorFlow<Scalar>::at_rest(double level) {
+  return cost_.residual_size(A_, G_) <= level * cost_.target_size();
 }
 
 template class FactorFlow<double>;

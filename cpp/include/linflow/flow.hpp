@@ -19,8 +19,8 @@ public:
   // Size of the start that errors are relative to, from y(0) and f(y(0)) of the last
   // slope().
   virtual double reference(const VectorIn<Scalar>& y, const VectorIn<Scalar>& dy) = 0;
-  // True where the last slope() found nothing left to learn but rounding.
-  virtual bool at_rest() = 0;
+  // True where the last slope() found no more left to learn than `level` of all.
+  virtual bool at_rest(double level) = 0;
 };
 
 template <class Scalar> class FactorFlow final : public Flow<Scalar> {
@@ -40,7 +40,7 @@ public:
   // first is the smaller. In the lazy regime, or with one large layer, the second is:
   // an error δy there moves A by (‖∇C‖/r)·δy, to be held against s.
   double reference(const VectorIn<Scalar>& y, const VectorIn<Scalar>& dy) override;
-  bool at_rest() override;
+  bool at_rest(double level) override;
 
 private:
   Cost<Scalar>& cost_;
