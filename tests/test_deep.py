@@ -56,7 +56,7 @@ def test_balanced_deep_flow_follows_its_closed_equation(depth: int) -> None:
     assert run.product is not None
     assert relative(run.product, solution.y.T.reshape(-1, 4, 4)) < 1e-8
     assert isinstance(run.network, lf.DeepNetwork)
-    for balance in run.network.balance:
+    for balance in run.network.balances:
         assert np.abs(balance).max() < 1e-8
 
 

@@ -105,7 +105,7 @@ def test_minimum_of_the_test_error() -> None:
 def test_functions_directions_and_order() -> None:
     def rising(t: float, A: Any) -> float:
         assert A.shape == TASK.shape
-        return np.sin(20 * t)
+        return float(np.sin(20 * t))
 
     rising.direction = 1  # type: ignore[attr-defined]
     run = lf.gradient_flow(

@@ -233,6 +233,7 @@ def test_descent_with_small_steps_follows_the_flow() -> None:
     )
     run = lf.gradient_flow(TASK, init, times=descent.times, rng=3)
     assert run.train_error is not None
+    assert descent.train_error is not None
     np.testing.assert_allclose(run.train_error, descent.train_error, rtol=2e-3)
 
 
@@ -336,7 +337,6 @@ def test_saves_and_loads(tmp_path: Path) -> None:
     [
         ({"times": [1.0, 0.5]}, ValueError, "times"),
         ({"times": [-1.0, 0.5]}, ValueError, "times"),
-        ({"times": [1.0, 1.0]}, ValueError, "times"),
         ({"times": []}, ValueError, "times"),
         ({"times": [np.nan]}, ValueError, "times"),
         ({"times": "soon"}, TypeError, "times"),

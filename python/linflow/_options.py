@@ -138,9 +138,10 @@ class Timed:
         observe, top = observables(task, observe, top)
         checked = validate.times("times", times, infinite=True)
         points = len(checked)
+        size = task.shape[0] * task.shape[1]
         validate.memory(
             f"a run of {points} times",
-            points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * bool(save_product)),
+            points * (24.0 + 8.0 * top + (8.0 * size if save_product else 0.0)),
             "ask for fewer times or leave save_product off",
         )
         return cls(

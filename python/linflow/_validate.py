@@ -227,15 +227,6 @@ def mask(name: str, value: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool
     return array
 
 
-def times(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    """Return ascending, finite, non-negative times."""
-    array = axis(name, value)
-    if array[0] < 0 or (np.diff(array) <= 0).any():
-        message = f"{name} must be non-negative and ascending, not {array!r}"
-        raise ValueError(message)
-    return array
-
-
 def rates(name: str, value: Any, count: int) -> tuple[float, ...]:
     """Return `count` numbers >= 0; a single one stands for all."""
     if isinstance(value, numbers.Real):

@@ -1,9 +1,9 @@
 """Events of a gradient flow: what is watched for, and whether it ends the run.
 
 Pass one of them, a function ``g(t, A)``, or a sequence as ``events=``. Each is located
-on the solver's dense output and recorded in ``Trajectory.events``; a terminal one ends the
-run there, with status `Status.EVENT`. A function is an event where its value changes
-sign; attributes ``terminal`` and ``direction`` of it count as in SciPy.
+on the solver's dense output and recorded in ``Trajectory.events``; a terminal one ends
+the run there, with status `Status.EVENT`. A function is an event where its value
+changes sign; attributes ``terminal`` and ``direction`` of it count as in SciPy.
 """
 
 from __future__ import annotations

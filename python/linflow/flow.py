@@ -12,9 +12,8 @@ from linflow import events as event_module
 from linflow._core import flow as core
 from linflow._cost import core_cost, has_train_error, layer_rates
 from linflow._options import OBSERVABLES
-from linflow.deep import layers_of, with_layers
+from linflow.deep import DeepNetwork, with_layers
 from linflow.initial import any_network
-from linflow.network import Network
 from linflow.rescaling import Rescaling
 from linflow.status import Status
 from linflow.trajectory import Trajectory
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from linflow._core import Array
     from linflow._streams import RngLike
-    from linflow.deep import DeepNetwork
+    from linflow.network import Network
     from linflow.task import Task
 
 METHODS = ("auto", "euler", "rk4", "dopri5", "dop853", "rkc2")
@@ -146,7 +145,7 @@ def gradient_flow(
     >>> run.status, run.singular_values.shape
     (<Status.REACHED_END: 1>, (3, 20))
     """
-    points = validate.times("times", times)
+    points = validate.times("times", times, infinite=False)
     conserve = bool(conserve)
     precision = validate.dtype(dtype)
     rtol = validate.real("rtol", rtol, above=0)
@@ -158,7 +157,7 @@ def gradient_flow(
     names, top = _observed(task, observe, top)
     scale = Rescaling.check(1.0, scale, frozen=True).scale
     network = any_network(init, task, rng)
-    layers = layers_of(network)
+    layers = network.layers
     rates = layer_rates(learning_rates, len(layers))
     if conserve:
         if len(layers) != 2 or method != "auto" or min(rates) == 0:
@@ -169,7 +168,7 @@ def gradient_flow(
             raise ValueError(message)
         method = "lie4"
     known: dict[str, Any] = {"kappa": None}
-    if isinstance(network, Network) and task.plain:
+    if not isinstance(network, DeepNetwork) and task.plain:
         known = dict(Rescaling.check(rates, scale, frozen=True).levels(network.law))
     event_names, event_rules = event_module.rules(
         events, task, known["kappa"], has_train_error=has_train_error(task)
@@ -250,7 +249,7 @@ def _check_memory(
 def _trajectory(
     record: dict[str, Any],
     names: set[str],
-    network: Network | DeepNetwork,
+    network: Network,
     step_size: float | None,
     save_weights: bool,
     known: dict[str, Any],

@@ -10,7 +10,7 @@ import numpy as np
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
-from linflow.deep import DeepNetwork
+from linflow.deep import DeepNetwork, draw
 from linflow.network import Law, Network
 from linflow.task import Task
 
@@ -28,9 +28,7 @@ MAX_WIDTH = 1e15
 class Initial(Protocol):
     """Anything that gives an initial network."""
 
-    def sample(
-        self, task: Task | tuple[int, int], rng: RngLike = None
-    ) -> Network | DeepNetwork:
+    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Return the initial network for a task or a shape (d_out, d_in)."""
 
 
@@ -84,13 +82,12 @@ class Gaussian:
         self.width = _width("width", width[0] if isinstance(width, Sequence) else width)
         self.variance = validate.pair("variance", variance, at_least=0)
 
-    def sample(
-        self, task: Task | tuple[int, int], rng: RngLike = None
-    ) -> Network | DeepNetwork:
+    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Draw the network; the stream depends on shape, width, variances and `rng`."""
         d_out, d_in = _shape(task)
         if self.widths:
-            return self._sample_deep(d_out, d_in, rng)
+            root = streams.root(rng)
+            return draw((d_out, d_in), self.widths, self.variance, root)
         width = core.realised_width(self.width, d_in, d_out)
         variance1, variance2 = self.variance
         stream = streams.root(rng).stream(
@@ -103,42 +100,6 @@ class Gaussian:
             lam=(variance2 - variance1) * width, mu=variance1 * variance2 * width**2
         )
         return Network(X.T, Y, width=width, law=law)
-
-    def _sample_deep(self, d_out: int, d_in: int, rng: RngLike) -> DeepNetwork:
-        """Draw hidden layers wider than their neighbours together in compressed form.
-
-        The two matrices of such a layer are those of a two-layer network between its
-        neighbours; no two of them are adjacent, so that each matrix is drawn once.
-        """
-        root = streams.root(rng)
-        sizes: list[float] = [d_in, *self.widths, d_out]
-        for i in range(1, len(sizes) - 1):
-            if sizes[i] <= sizes[i - 1] + sizes[i + 1]:
-                sizes[i] = float(round(sizes[i]))
-        wide = [
-            0 < i < len(sizes) - 1 and sizes[i] > sizes[i - 1] + sizes[i + 1]
-            for i in range(len(sizes))
-        ]
-        layers: list[Array] = []
-        for i in range(len(sizes) - 1):
-            key = (d_out, d_in, *self.widths, *self.variance, i)
-            stream = root.stream(streams.Purpose.NETWORK, *key)
-            if wide[i]:  # came with the matrix below
-                continue
-            if wide[i + 1]:
-                X, Y = core.draw_gaussian(
-                    streams.state_words(stream),
-                    int(sizes[i]),
-                    int(sizes[i + 2]),
-                    sizes[i + 1],
-                    *self.variance[i : i + 2],
-                )
-                layers += [X.T, Y]
-            else:
-                normal = np.random.default_rng(stream).standard_normal
-                shape = (int(sizes[i + 1]), int(sizes[i]))
-                layers.append(np.sqrt(self.variance[i]) * normal(shape))
-        return DeepNetwork(layers, widths=sizes[1:-1])
 
     def __repr__(self) -> str:
         width = self.widths or f"{self.width:.15g}"
@@ -298,13 +259,9 @@ class Weights:
             message = f"layers must be two or more matrices, not {len(layers)}"
             raise ValueError(message)
         network = Network(*layers) if len(layers) == 2 else DeepNetwork(layers)
-        self.network: Network | DeepNetwork = network.compress()
+        self.network = network.compress()
 
-    def sample(
-        self,
-        task: Task | tuple[int, int],
-        rng: RngLike = None,
-    ) -> Network | DeepNetwork:
+    def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Return the network; nothing is random."""
         shape = _shape(task)
         if self.network.shape != shape:
@@ -316,7 +273,13 @@ class Weights:
 
 
 def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
-    """Return the compressed initial network of two layers; see `any_network`."""
+    """Return the compressed initial network of two layers, for closed forms.
+
+    See `any_network` for what dynamics of any depth and cost take.
+    """
+    if not task.plain:
+        message = "task must have the plain mean squared error here; use gradient_flow"
+        raise ValueError(message)
     network = any_network(init, task, rng)
     if isinstance(network, DeepNetwork):
         message = (
@@ -327,15 +290,13 @@ def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
     return network
 
 
-def any_network(init: Any, task: Task, rng: RngLike) -> Network | DeepNetwork:
+def any_network(init: Any, task: Task, rng: RngLike) -> Network:
     """Return the compressed initial network from a law, a network or a trajectory."""
-    if not isinstance(init, Network | DeepNetwork):
+    if not isinstance(init, Network):
         continued = getattr(init, "network", None)
-        if isinstance(continued, Network | DeepNetwork) and not isinstance(
-            init, Initial
-        ):
+        if isinstance(continued, Network) and not isinstance(init, Initial):
             init = continued
-    if isinstance(init, Network | DeepNetwork):
+    if isinstance(init, Network):
         if init.shape != task.shape:
             message = f"init is a network for {init.shape}; the task needs {task.shape}"
             raise ValueError(message)

@@ -9,7 +9,7 @@ import numpy as np
 from linflow import _progress as progress_bar
 from linflow._core import layer_descent as core
 from linflow._cost import core_cost, has_train_error, layer_rates
-from linflow.deep import layers_of, with_layers
+from linflow.deep import with_layers
 from linflow.rescaling import Rescaling
 from linflow.trajectory import Trajectory, from_record
 
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from linflow._options import Stepped
-    from linflow.deep import DeepNetwork
     from linflow.network import Network
     from linflow.task import Task
 
 
 def layer_descent(
     task: Task,
-    network: Network | DeepNetwork,
+    network: Network,
     options: Stepped,
     learning_rates: Any,
     scale: Any,
     progress: bool | Callable[[int], Any],
 ) -> tuple[Trajectory, object]:
     """Run it; return the trajectory and what was raised meanwhile, if anything."""
-    layers = layers_of(network)
+    layers = network.layers
     rates = layer_rates(learning_rates, len(layers))
     scale = Rescaling.check(1.0, scale, frozen=True).scale
     run = core.run_float64 if options.dtype == "float64" else core.run_float32

@@ -81,7 +81,7 @@ class Trajectory:
     singular_values: Array | None = None
     product: Array | None = None
     last_product: Array
-    network: Network | DeepNetwork | None = None
+    network: Network | None = None
     status: Status = Status.REACHED_END
     steps: int = 0
     step_size: float | None = None
@@ -201,7 +201,7 @@ class Trajectory:
         if header.pop("format") != _FORMAT:
             message = f"path {path!s} was written by another version of linflow"
             raise ValueError(message)
-        network: Network | DeepNetwork | None = None
+        network: Network | None = None
         weights = _numbered(arrays, "weights_")
         layers = _numbered(arrays, "layer_")
         if layers:

@@ -77,7 +77,7 @@ template <class Scalar> double Integrator<Scalar>::tolerance() const {
 
 // As Hairer, Nørsett, Wanner I, II.4, in units of its own: with the speed ‖f‖ and the
 // rate ‖ḟ‖/‖f‖ at which it turns, a step's error is about ‖f‖h(h·rate)^(k−1); the first
-// shall be a hundredth of the tolerance.
+// shall be half the tolerance.
 template <class Scalar> double Integrator<Scalar>::first_step(double limit) {
   const double span = limit - step_.t;
   if (options_.fixed_step > 0.0) {
@@ -97,7 +97,7 @@ template <class Scalar> double Integrator<Scalar>::first_step(double limit) {
       static_cast<double>((step_.slopes.col(1) - f).norm()) / trial / speed;
   const double k = method_->error_order() + 1.0;
   const double fine =
-      std::pow(0.01 * allowed / speed, 1.0 / k) / std::pow(rate, 1.0 - 1.0 / k);
+      std::pow(0.5 * allowed / speed, 1.0 / k) / std::pow(rate, 1.0 - 1.0 / k);
   return std::min({100.0 * trial, std::isfinite(fine) ? fine : span, span});
 }
 
