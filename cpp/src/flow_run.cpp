@@ -86,7 +86,7 @@ Status integrate(Flow<Scalar>& flow,
     }
     if (!integrator.attempt(options.land ? saver.next() : end)) {
       return options.integrator.fixed_step > 0.0 ? Status::diverged
-                                                  : Status::step_underflow;
+                                                 : Status::step_underflow;
     }
     double reached = integrator.time() + integrator.step().h;
     const bool dense = saver.next() < reached || !watch.empty();
