@@ -98,6 +98,20 @@ def test_agrees_with_scipy_to_1e_12(name: str) -> None:
     assert relative(run.product, expected) < (5e-12 if name == "lazy" else 1e-12)
 
 
+@pytest.mark.parametrize("lam", [0.0, 0.7, -0.7])
+def test_agrees_with_the_closed_form_where_it_is_exact(lam: float) -> None:
+    """Balanced starts; random ones fill the directions that grow from nothing."""
+    task = lf.low_rank_task(D, rank=2, rng=0)
+    init = lf.Balanced(D, lam=lam, size=0.5)
+    keep: dict[str, Any] = {"times": TIMES, "rng": 0, "save_product": True}
+    exact = lf.closed_form(task, init, **keep)
+    run = lf.gradient_flow(task, init, rtol=1e-11, **keep)
+    assert exact.exact
+    assert run.product is not None
+    assert exact.product is not None
+    assert relative(run.product, exact.product) < 1e-8
+
+
 def saddle_free(time: float) -> float:
     """s(1) of the balanced single mode s' = 2 s (2 - s), s(0) = 1/2."""
     growth = np.exp(4 * time)
