@@ -94,3 +94,17 @@ def published_stop(train: list[float], test: list[float]) -> int:
             return i
     message = "the errors end before the protocol does"
     raise AssertionError(message)
+
+
+def spectrum(A: Array, kappa: float) -> dict[str, float]:
+    """Everything that a run may observe of one matrix, from its full decomposition."""
+    s = np.linalg.svd(A, compute_uv=False)
+    part = s[s > 0] / s.sum()
+    return {
+        "active_modes": float((s > kappa).sum()),
+        "rank": float((s > s[0] / 5).sum()),
+        "stable_rank": float((s**2).sum() / s[0] ** 2),
+        "effective_rank": float(np.exp(-(part * np.log(part)).sum())),
+        "nuclear_norm": float(s.sum()),
+        "operator_norm": float(s[0]),
+    }

@@ -19,6 +19,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
          Index save_every,
          Index top,
          bool save_product,
+         const SpectrumOptions& spectrum,
          py::object progress) {
         const Objective<Scalar> objective(target, noise);
         Descent<Scalar> dynamics(Y.rows(), X.rows(), X.cols());
@@ -30,7 +31,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
         auto out = record_run<Scalar>(dynamics,
                                       objective,
                                       stop,
-                                      {save_every, top, save_product},
+                                      {save_every, top, save_product, spectrum},
                                       std::move(progress));
         out["X"] = Matrix<Scalar>(dynamics.X());
         out["Y"] = Matrix<Scalar>(dynamics.Y());
@@ -48,6 +49,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
       py::arg("save_every"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg_v("spectrum", SpectrumOptions(), "SpectrumOptions()"),
       py::arg("progress"));
 }
 

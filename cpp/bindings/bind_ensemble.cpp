@@ -72,8 +72,23 @@ py::dict results_to_dict(const std::vector<CellResult>& results) {
   out["steps"] = column(&CellResult::steps);
   out["first_train_error"] = column(&CellResult::first_train_error);
   out["final_train_error"] = column(&CellResult::final_train_error);
-  out["rank"] = column(&CellResult::rank);
-  out["stable_rank"] = column(&CellResult::stable_rank);
+  const auto spectral = [&](const char* name, double CellSpectrumResult::* field) {
+    std::vector<double> values;
+    values.reserve(results.size());
+    for (const auto& result : results) {
+      values.push_back(result.spectrum.*field);
+    }
+    out[name] = to_array(std::move(values), {count});
+  };
+  spectral("rank", &CellSpectrumResult::rank);
+  spectral("stable_rank", &CellSpectrumResult::stable_rank);
+  spectral("active_modes", &CellSpectrumResult::active_modes);
+  spectral("effective_rank", &CellSpectrumResult::effective_rank);
+  spectral("nuclear_norm", &CellSpectrumResult::nuclear_norm);
+  spectral("operator_norm", &CellSpectrumResult::operator_norm);
+  spectral("alignment", &CellSpectrumResult::alignment);
+  spectral("first_crossing", &CellSpectrumResult::first_crossing);
+  spectral("last_crossing", &CellSpectrumResult::last_crossing);
   out["distance"] = column(&CellResult::distance);
   out["duration"] = column(&CellResult::duration);
   std::vector<std::int8_t> status;
@@ -133,13 +148,17 @@ void bind_ensemble(py::module_& module) {
          const std::optional<std::string>& distance_to,
          bool float32,
          int n_threads,
-         py::object progress) {
+         py::object progress,
+         Index modes,
+         bool alignment,
+         bool crossings) {
         const auto cells =
             make_cells(task, seed, width, variance1, variance2, step_size);
         EnsembleOptions options{stop, dynamics_kind(dynamics), std::nullopt, n_threads};
         if (distance_to) {
           options.distance_to = dynamics_kind(*distance_to);
         }
+        options.spectrum = {modes, alignment, crossings};
         if (!float32) {
           return ensemble<double>(
               targets, noises, cells, order, options, std::move(progress));
@@ -173,7 +192,10 @@ void bind_ensemble(py::module_& module) {
       py::arg("distance_to"),
       py::arg("float32"),
       py::arg("n_threads"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("modes") = 0,
+      py::arg("alignment") = false,
+      py::arg("crossings") = false);
 }
 
 } // namespace linflow::bindings

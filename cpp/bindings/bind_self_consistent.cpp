@@ -17,6 +17,7 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
          Index save_every,
          Index top,
          bool save_product,
+         const SpectrumOptions& spectrum,
          py::object progress) {
         const Objective<Scalar> objective(target, noise);
         SelfConsistent<Scalar> dynamics(A.rows(), A.cols());
@@ -25,7 +26,7 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
         return record_run<Scalar>(dynamics,
                                   objective,
                                   stop,
-                                  {save_every, top, save_product},
+                                  {save_every, top, save_product, spectrum},
                                   std::move(progress));
       },
       py::arg("A").noconvert(),
@@ -38,6 +39,7 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
       py::arg("save_every"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg_v("spectrum", SpectrumOptions(), "SpectrumOptions()"),
       py::arg("progress"));
 }
 

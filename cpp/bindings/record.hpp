@@ -7,6 +7,51 @@
 
 namespace linflow::bindings {
 
+// The fields that were asked for; those of each look have their length last or nowhere.
+inline void spectrum_to_dict(SpectrumRecord&& record,
+                             Index top,
+                             const SpectrumOptions& options,
+                             Index looks,
+                             py::dict& out) {
+  const auto points = static_cast<py::ssize_t>(looks);
+  const auto put = [&](const char* name, std::vector<double>& values, Index width) {
+    if (width == 0) { // one number per look
+      out[name] = to_array(std::move(values), {points});
+    } else {
+      out[name] = to_array(std::move(values), {points, width});
+    }
+  };
+  out["singular_values"] = to_array(std::move(record.singular_values), {points, top});
+  if (record.converged.empty()) { // nothing was looked at
+    record.converged.assign(static_cast<std::size_t>(points), 1.0);
+  }
+  put("converged", record.converged, 0);
+  out["full_decompositions"] = record.full_decompositions;
+  if (options.follow) {
+    put("overlap", record.overlap, top);
+    put("cluster", record.cluster, top);
+  }
+  if (options.target_U) {
+    const auto targets = static_cast<py::ssize_t>(options.target_U->cols());
+    out["left"] = to_array(std::move(record.left), {points, top, targets});
+    out["right"] = to_array(std::move(record.right), {points, top, targets});
+  }
+  if (!std::isnan(options.relative)) {
+    put("count_relative", record.count_relative, 0);
+  }
+  if (!options.levels.empty()) {
+    put("count_levels", record.count_levels, static_cast<Index>(options.levels.size()));
+  }
+  if (options.norms) {
+    put("frobenius", record.frobenius, 0);
+    put("operator_norm", record.operator_norm, 0);
+  }
+  if (options.all) {
+    put("nuclear_norm", record.nuclear_norm, 0);
+    put("effective_rank", record.effective_rank, 0);
+  }
+}
+
 template <class Scalar>
 py::dict to_dict(Record<Scalar>&& record,
                  const RunResult& result,
@@ -18,8 +63,8 @@ py::dict to_dict(Record<Scalar>&& record,
   out["step"] = to_array(std::move(record.step), {points});
   out["train_error"] = to_array(std::move(record.train), {points});
   out["test_error"] = to_array(std::move(record.test), {points});
-  out["singular_values"] =
-      to_array(std::move(record.singular_values), {points, options.top});
+  spectrum_to_dict(
+      std::move(record.spectrum), options.top, options.spectrum, points, out);
   if (options.save_product) {
     // Kept column-major per point: the axes are swapped as a view.
     out["product"] = to_array(std::move(record.product), {points, d_in, d_out})

@@ -5,7 +5,6 @@
 #include "linflow/network.hpp"
 #include "linflow/products.hpp"
 #include "linflow/self_consistent.hpp"
-#include "linflow/spectrum.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -114,7 +113,11 @@ template <class Scalar> class Worker {
 public:
   Worker(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
       : runner_(options.dynamics, d_out, d_in, units), best_(d_out, d_in),
-        spectrum_(d_out, d_in) {
+        wants_vectors_(options.spectrum.alignment),
+        spectrum_(d_out, d_in, options.spectrum) {
+    if (options.spectrum.crossings) {
+      product_.resize(d_out, d_in);
+    }
     if (options.distance_to) {
       reference_ =
           std::make_unique<Runner<Scalar>>(*options.distance_to, d_out, d_in, units);
@@ -134,6 +137,8 @@ public:
     Dynamics<Scalar>& dynamics = runner_.begin(objective, cell, start_);
     Dynamics<Scalar>* other =
         reference_ ? &reference_->begin(objective, cell, start_) : nullptr;
+    // κ = (σ1² + σ2²)w/2 of the law, whatever the dynamics makes of it.
+    spectrum_.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
     CellResult result;
     double distance = 0.0;
     // Without a truth there is no best step: the last one is summarised.
@@ -147,7 +152,15 @@ public:
               : ended) {
         result.min_test_error = errors.test;
         result.best_step = static_cast<double>(step);
-        dynamics.coordinates(best_);
+        if (wants_vectors_) {
+          dynamics.product(best_);
+        } else { // in any basis: the singular values are the same
+          dynamics.coordinates(best_);
+        }
+      }
+      if (spectrum_.wants_steps()) {
+        dynamics.coordinates(product_);
+        spectrum_.step(step, product_);
       }
       if (other != nullptr) {
         distance = std::max(distance, follow(dynamics, *other, step));
@@ -158,9 +171,7 @@ public:
       return false;
     }
     if (!std::isnan(result.best_step)) {
-      const RankSummary summary = spectrum_.rank_summary(best_);
-      result.rank = summary.rank;
-      result.stable_rank = summary.stable_rank;
+      result.spectrum = spectrum_.summary(best_, cell.task, objective.target());
     }
     result.steps = static_cast<double>(run_result.steps);
     result.final_train_error = run_result.last.train;
@@ -194,7 +205,8 @@ private:
   Matrix<Scalar> best_;
   Matrix<Scalar> product_;
   Matrix<Scalar> other_;
-  Spectrum<Scalar> spectrum_;
+  bool wants_vectors_;
+  CellSpectrum<Scalar> spectrum_;
 };
 
 template <class Scalar>

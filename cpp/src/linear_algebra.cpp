@@ -73,8 +73,4 @@ SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
 template SingularVectors<double> singular_vectors<double>(const Matrix<double>&);
 template SingularVectors<float> singular_vectors<float>(const Matrix<float>&);
 
-Vector<double> accurate_singular_values(const Matrix<double>& A) {
-  return Eigen::BDCSVD<Matrix<double>>(A).singularValues();
-}
-
 } // namespace linflow

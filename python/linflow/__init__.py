@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import events, modes, regimes, stop
+from linflow import events, modes, regimes, spectrum, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -69,6 +69,7 @@ __all__ = [
     "regimes",
     "regression_task",
     "self_consistent",
+    "spectrum",
     "stop",
     "two_level",
 ]

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from linflow import _spectral as spectral
 from linflow import _validate as validate
+from linflow._curves import TRACKS
 from linflow.stop import combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from linflow._core import Array, Matrix
+    from linflow._core.spectrum import SpectrumOptions
     from linflow._core.stop import StopRules
     from linflow.stop import Rule
     from linflow.task import Task
@@ -28,31 +31,63 @@ def observables(task: Task, observe: Any, top: Any) -> tuple[tuple[str, ...], in
     default up to min(shape) = 64, the top 8 beyond.
     """
     smaller = min(task.shape)
-    observe = validate.choices("observe", observe, OBSERVABLES)
+    observe = validate.choices("observe", observe, OBSERVABLES + spectral.OBSERVABLES)
     if "test_error" in observe and task.truth is None:
         observe = tuple(name for name in observe if name != "test_error")
-    if "singular_values" not in observe:
+    if not {"singular_values", "alignment"} & set(observe):
         return observe, 0
     if top is None:
         return observe, smaller if smaller <= 64 else 8
-    top = validate.integer("top", top, at_least=1)
-    if top > smaller:
-        message = f"top must be at most min(shape) = {smaller}, not {top}"
-        raise ValueError(message)
-    return observe, top
+    return observe, validate.at_most("top", top, smaller)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stepped:
+class Observing:
+    """What is observed of the spectrum, and how: shared by all runs."""
+
+    top: int
+    observe: tuple[str, ...]
+    track: str
+
+    def spectrum(self, task: Task, kappa: float | None) -> SpectrumOptions:
+        """Return what the core is to record of the spectrum.
+
+        Raises
+        ------
+        ValueError
+            When that needs the threshold and `kappa` is None.
+        """
+        return spectral.options(
+            task.target,
+            observe=self.observe,
+            top=self.top,
+            track=self.track,
+            kappa=kappa,
+        )
+
+    def spectral_fields(self, record: dict[str, Any], task: Task) -> dict[str, Any]:
+        """Return the fields of a trajectory that the record of a spectrum gives."""
+        return spectral.fields(
+            record, target=task.target, observe=self.observe, top=self.top
+        )
+
+    @property
+    def needs_order(self) -> bool:
+        """Whether save points must be looked at one after the other, by matrix."""
+        return self.track == "modes" or bool(
+            set(self.observe) & set(spectral.OBSERVABLES)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped(Observing):
     """Checked keywords of a stepped run."""
 
     step_size: float
     rules: StopRules
     save_every: int
-    top: int
     save_product: bool
     dtype: Literal["float64", "float32"]
-    observe: tuple[str, ...]
 
     @classmethod
     def check(
@@ -67,16 +102,20 @@ class Stepped:
         top: Any,
         save_product: bool,
         dtype: Any,
+        track: Any = "order",
     ) -> Stepped:
         """Check the keywords of a run before any work starts."""
         observe, top = observables(task, observe, top)
+        track = validate.choice("track", track, TRACKS)
         save_every = validate.integer("save_every", save_every, at_least=1)
         rules = combine(stop, max_steps, has_truth=task.truth is not None)
         points = rules.max_steps // save_every + 2
         size = 8.0 if not save_product else 8.0 + 8.0 * task.shape[0] * task.shape[1]
         validate.memory(
             f"a run of up to {points} save points",
-            points * (24.0 + 8.0 * top) + (points * size if save_product else 0.0),
+            points * (88.0 + 24.0 * top)
+            + (points * 16.0 * top**2 if "alignment" in observe else 0.0)
+            + (points * size if save_product else 0.0),
             "raise save_every or lower max_steps",
         )
         return cls(
@@ -87,6 +126,7 @@ class Stepped:
             save_product=bool(save_product),
             dtype=validate.dtype(dtype),
             observe=observe,
+            track=track,
         )
 
     def matrix(self, array: Array) -> Matrix:
@@ -105,14 +145,12 @@ class Stepped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timed:
+class Timed(Observing):
     """Checked keywords of a run that is solved at given times."""
 
     times: Array
-    top: int
     save_product: bool
     dtype: Literal["float64", "float32"]
-    observe: tuple[str, ...]
     n_threads: int
 
     @classmethod
@@ -126,6 +164,7 @@ class Timed:
         save_product: bool,
         dtype: Any,
         n_threads: Any,
+        track: Any = "order",
     ) -> Timed:
         """Check the keywords before any work starts."""
         for name in ("input_covariance", "mask"):
@@ -136,6 +175,7 @@ class Timed:
                 )
                 raise ValueError(message)
         observe, top = observables(task, observe, top)
+        track = validate.choice("track", track, TRACKS)
         checked = validate.times("times", times, infinite=True)
         points = len(checked)
         size = task.shape[0] * task.shape[1]
@@ -150,6 +190,7 @@ class Timed:
             save_product=bool(save_product),
             dtype=validate.dtype(dtype),
             observe=observe,
+            track=track,
             n_threads=0
             if n_threads is None
             else validate.integer("n_threads", n_threads, at_least=1),
@@ -164,6 +205,6 @@ class Timed:
         return {
             "times": time_unit * self.times,
             "top": self.top,
-            "save_product": self.save_product,
+            "save_product": self.save_product or self.needs_order,
             "n_threads": self.n_threads,
         }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow._core import spectrum as core
 from linflow.network import Law, Network
 from linflow.status import Status
 from linflow.trajectory import Trajectory
@@ -37,6 +38,7 @@ def trajectory(
     options: Timed,
     rescaling: Rescaling,
     *,
+    task: Task,
     start: Network | None,
     **known: Any,
 ) -> Trajectory:
@@ -53,6 +55,16 @@ def trajectory(
             law=start.law,
         )
     observe = options.observe
+    spectrum: dict[str, Any] = {}
+    if options.needs_order:
+        # Times are solved in any order; modes need theirs.
+        looks = core.observe(
+            [np.asfortranarray(unit * one, dtype=float) for one in record["product"]],
+            options.top,
+            options.spectrum(task, known.get("kappa")),
+        )
+        spectrum = options.spectral_fields(looks, task)
+        record["singular_values"] = looks["singular_values"] / abs(unit)
     return Trajectory(
         times=options.times[:points],
         train_error=(
@@ -68,6 +80,7 @@ def trajectory(
         last_product=unit * record["last_product"],
         network=network,
         status=Status(record["status"]),
+        **spectrum,
         **known,
     )
 

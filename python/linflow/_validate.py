@@ -60,6 +60,34 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
+def at_most(name: str, value: Any, most: int) -> int:
+    """Return `value` as an int of 1 to `most`, the smaller dimension."""
+    number = integer(name, value, at_least=1)
+    if number > most:
+        message = f"{name} must be at most min(shape) = {most}, not {number}"
+        raise ValueError(message)
+    return number
+
+
+def number_of_modes(name: str, value: Any, shape: tuple[int, ...]) -> int:
+    """Return how many modes of a matrix are meant, all of them by None."""
+    return min(shape) if value is None else at_most(name, value, min(shape))
+
+
+def thresholds(name: str, value: ArrayLike) -> Array:
+    """Return an array of levels, none of them negative or NaN."""
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        message = f"{name} must be real numbers >= 0, not {value!r}"
+        raise TypeError(message) from None
+    bad = array[~(array >= 0)]
+    if bad.size:
+        message = f"{name} must be real numbers >= 0, not {bad.ravel()[0]}"
+        raise ValueError(message)
+    return array
+
+
 def matrix(
     name: str, value: ArrayLike, *, shape: tuple[int | None, int | None] = (None, None)
 ) -> Array:

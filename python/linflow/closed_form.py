@@ -40,6 +40,7 @@ def closed_form(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
@@ -74,9 +75,12 @@ def closed_form(
     rng : int, SeedSequence, Generator, BitGenerator or None
         Root of the stream of a random `init`, as in `gradient_descent`.
     observe : str or sequence of str
-        Of "train_error", "test_error", "singular_values".
+        As for `gradient_descent`. What goes beyond errors and singular values keeps
+        the output map at every time until it has been looked at.
     top : int, optional
         Number of singular values; all when min(shape) <= 64, else 8.
+    track : {"order", "modes"}
+        As for `gradient_descent`.
     save_product : bool
         Keep the output map at every time.
     dtype : {"float64", "float32"}
@@ -127,6 +131,7 @@ def closed_form(
         times=times,
         observe=observe,
         top=top,
+        track=track,
         save_product=save_product,
         dtype=dtype,
         n_threads=n_threads,
@@ -152,6 +157,7 @@ def closed_form(
         record,
         options,
         rescaling,
+        task=task,
         start=network,
         dynamics="closed form",
         exact=levels.exact,

@@ -35,6 +35,7 @@ def gradient_descent(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     dtype: str = "float64",
     progress: bool | Callable[[int], Any] = False,
@@ -68,9 +69,14 @@ def gradient_descent(
         Root of the stream of a random `init`; the same gives the same network in
         every dynamics.
     observe : str or sequence of str
-        Of "train_error", "test_error", "singular_values".
+        Of "train_error", "test_error", "singular_values"; and "alignment" (with the
+        target's modes), "active_modes" (singular values above kappa), "rank" (those
+        above s_1/5), "stable_rank", "effective_rank", "nuclear_norm", "operator_norm".
     top : int, optional
         Number of singular values; all when min(shape) <= 64, else 8.
+    track : {"order", "modes"}
+        Singular values by size, or as modes that keep their identity through a
+        crossing (see `linflow.spectrum.follow`).
     save_product : bool
         Keep the output map at save points.
     dtype : {"float64", "float32"}
@@ -121,6 +127,7 @@ def gradient_descent(
         top=top,
         save_product=save_product,
         dtype=dtype,
+        track=track,
     )
     network = any_network(init, task, rng)
     if isinstance(network, DeepNetwork) or not task.plain:
@@ -129,6 +136,7 @@ def gradient_descent(
         )
         return trajectory.checked(raise_on_failure=raise_on_failure, raised=raised)
     rescaling = Rescaling.check(learning_rates, scale, frozen=True)
+    known = rescaling.levels(network.law)
     with progress_bar.bar(progress, options.rules.max_steps, "step") as update:
         record = core.run(
             options.matrix(network.W1.T),
@@ -137,14 +145,15 @@ def gradient_descent(
             None if task.noise is None else options.matrix(task.noise),
             learning_rates=rescaling.learning_rates,
             scale=rescaling.scale,
+            spectrum=options.spectrum(task, known["kappa"]),
             progress=update,
             **options.keywords(),
         )
-    known = rescaling.levels(network.law)
     trajectory = from_record(
         record,
         step_size=options.step_size,
         observe=options.observe,
+        **options.spectral_fields(record, task),
         dynamics="gradient descent",
         network=_network_or_none(record, network),
         **known,

@@ -31,6 +31,7 @@ def lazy(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
@@ -43,7 +44,8 @@ def lazy(
 
     Parameters
     ----------
-    task, init, times, learning_rates, scale, rng, observe, top, save_product, dtype, \
+    task, init, times, learning_rates, scale, rng, observe, top, track, \
+save_product, dtype, \
 n_threads, progress
         As for `closed_form`.
 
@@ -77,6 +79,7 @@ n_threads, progress
         times=times,
         observe=observe,
         top=top,
+        track=track,
         save_product=save_product,
         dtype=dtype,
         n_threads=n_threads,
@@ -96,6 +99,7 @@ n_threads, progress
         record,
         options,
         rescaling,
+        task=task,
         start=None,
         dynamics="lazy",
         **rescaling.levels(network.law),

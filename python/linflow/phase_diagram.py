@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linflow import _progress as progress_bar
+from linflow import _spectral as spectral
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import ensemble as core
@@ -19,7 +20,7 @@ from linflow.status import Interrupted, Status
 from linflow.task import low_rank_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
@@ -44,7 +45,7 @@ _VARIABLES: dict[str, tuple[str, str]] = {
     "distance": ("maximum over the run of |A - A'|^2/d^2", "1"),
     "status": ("why the run ended (linflow.Status)", "1"),
     "duration": ("time spent on the cell", "s"),
-}
+} | spectral.PANELS
 
 
 def phase_diagram(
@@ -58,6 +59,7 @@ def phase_diagram(
     protocol: str | Mapping[str, Any] = "published",
     noise: float = 1.0,
     distance_to: str | None = None,
+    observe: str | Sequence[str] = (),
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = True,
@@ -97,6 +99,12 @@ def phase_diagram(
         Another of the dynamics, followed from the same start on the same steps: gives
         the maximal distance to it. Costs about as much again as the run. Descent is
         compared with stepped formulas, a flow with flows.
+    observe : str or sequence of str
+        Further variables, of "active_modes", "effective_rank", "nuclear_norm",
+        "operator_norm" and "alignment" (with the target's first `rank` modes), all at
+        the best step; "first_crossing" and "last_crossing", the steps, interpolated, at
+        which the first and the last of the `rank` largest singular values exceed
+        kappa, NaN where they do not; these look at every step.
     dtype : {"float64", "float32"}
         Precision of the runs; see `gradient_descent`.
     n_threads : int, optional
@@ -156,6 +164,7 @@ def phase_diagram(
     kinds = _kinds(dynamics, distance_to)
     plan = Protocol.check(protocol)
     noise = validate.real("noise", noise, at_least=0)
+    observe = validate.choices("observe", observe, tuple(spectral.PANELS))
     precision = validate.dtype(dtype)
     threads = (
         0 if n_threads is None else validate.integer("n_threads", n_threads, at_least=1)
@@ -182,6 +191,9 @@ def phase_diagram(
             stop=plan.rules,
             dynamics=kinds[0],
             distance_to=kinds[1],
+            modes=rank,
+            alignment="alignment" in observe,
+            crossings=bool(set(observe) & set(spectral.CROSSINGS)),
             float32=precision == "float32",
             n_threads=threads,
             progress=update,
@@ -190,6 +202,8 @@ def phase_diagram(
     raised = record.pop("raised")
     if distance_to is None:
         del record["distance"]
+    for name in spectral.PANELS.keys() - set(observe):
+        del record[name]
     data = _dataset(record, shape, axis_sigma2, axis_w, d, cells["width"])
     data.attrs = {
         "d": d,

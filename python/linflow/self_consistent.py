@@ -42,6 +42,7 @@ def self_consistent(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
@@ -69,7 +70,7 @@ def self_consistent(
     kappa : float, optional
         The threshold in units of the output map; by default that of the law of `init`,
         ``(sigma1^2 + sigma2^2) w / 2`` for `Gaussian` at unit rates and scale.
-    learning_rates, scale, rng, observe, top, save_product, dtype, n_threads, \
+    learning_rates, scale, rng, observe, top, track, save_product, dtype, n_threads, \
 progress, raise_on_failure
         As for `closed_form` and `gradient_descent`.
 
@@ -121,6 +122,7 @@ progress, raise_on_failure
     shared: dict[str, Any] = {
         "observe": observe,
         "top": top,
+        "track": track,
         "save_product": save_product,
         "dtype": dtype,
     }
@@ -150,6 +152,7 @@ progress, raise_on_failure
             stepped.matrix(task.target),
             None if task.noise is None else stepped.matrix(task.noise),
             kappa=levels["kappa"],
+            spectrum=stepped.spectrum(task, levels["kappa"]),
             progress=update,
             **keywords,
         )
@@ -157,6 +160,7 @@ progress, raise_on_failure
         record,
         step_size=stepped.step_size,
         observe=stepped.observe,
+        **stepped.spectral_fields(record, task),
         dynamics="self-consistent",
         **levels,
     )
@@ -175,6 +179,7 @@ def balanced(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
@@ -187,7 +192,8 @@ def balanced(
 
     Parameters
     ----------
-    task, init, times, learning_rates, scale, rng, observe, top, save_product, dtype, \
+    task, init, times, learning_rates, scale, rng, observe, top, track, \
+save_product, dtype, \
 n_threads, progress
         As for `closed_form`; of `init` only A(0) counts.
 
@@ -220,6 +226,7 @@ n_threads, progress
         times=times,
         observe=observe,
         top=top,
+        track=track,
         save_product=save_product,
         dtype=dtype,
         n_threads=n_threads,
@@ -293,6 +300,7 @@ def _flow(
         record,
         options,
         rescaling,
+        task=task,
         start=None,
         dynamics=name,
         **solved.output_levels(law, rescaling),

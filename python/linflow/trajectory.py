@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow._curves import crossing_times
+from linflow._spectral import FIELDS
 from linflow.deep import DeepNetwork
 from linflow.network import Law, Network
 from linflow.status import Interrupted, RunFailed, Status
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
+    from numpy.typing import NDArray
 
     from linflow._core import Array
 
@@ -38,7 +41,22 @@ class Trajectory:
         ``|A - T|^2 / (d_out d_in)`` and ``|A - A*|^2 / (d_out d_in)``; None where not
         observed or, for the test error, where the truth is not known.
     singular_values : ndarray, shape (time, mode), or None
-        Of the network's output map, descending.
+        Of the network's output map, descending; with ``track="modes"`` by mode, in
+        the order of their sizes at the end.
+    converged : ndarray of bool, shape (time,), or None
+        Whether the singular values are right to max(1e-8 s_i, 1e-13 s_1).
+    mode_overlap, mode_cluster : ndarray, shape (time, mode), or None
+        With ``track="modes"``: how certain a mode's identity is, and which modes could
+        not be told apart (see `linflow.spectrum.follow`).
+    alignment, alignment_left, alignment_right : ndarray, shape (time, mode), or None
+        ``|u_i^T u*_j|`` (left), ``|v_i^T v*_j|`` (right) and their product, with the
+        target's mode j = ``target_mode[i]``: i itself by order, the nearest at the end
+        by mode.
+    target_mode : ndarray of int, shape (mode,), or None
+        See above.
+    active_modes, rank, stable_rank, effective_rank, nuclear_norm, operator_norm : \
+ndarray, shape (time,), or None
+        What was observed of `gradient_descent`'s list; see `linflow.spectrum`.
     product : ndarray, shape (time, d_out, d_in), or None
         The output map at save points, with ``save_product=True``.
     last_product : ndarray, shape (d_out, d_in)
@@ -79,6 +97,19 @@ class Trajectory:
     train_error: Array | None = None
     test_error: Array | None = None
     singular_values: Array | None = None
+    converged: NDArray[np.bool_] | None = None
+    mode_overlap: Array | None = None
+    mode_cluster: NDArray[np.int64] | None = None
+    alignment: Array | None = None
+    alignment_left: Array | None = None
+    alignment_right: Array | None = None
+    target_mode: NDArray[np.int64] | None = None
+    active_modes: Array | None = None
+    rank: Array | None = None
+    stable_rank: Array | None = None
+    effective_rank: Array | None = None
+    nuclear_norm: Array | None = None
+    operator_norm: Array | None = None
     product: Array | None = None
     last_product: Array
     network: Network | None = None
@@ -103,6 +134,17 @@ class Trajectory:
     def message(self) -> str:
         """Why the run ended, in words."""
         return self.status.message + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def crossing_times(self) -> Array | None:
+        """When each singular value first exceeds kappa, shape (mode,).
+
+        Interpolated between save points (`linflow.spectrum.crossing_times`); NaN where
+        it never does. None without singular values or without a known kappa.
+        """
+        if self.singular_values is None or self.kappa is None:
+            return None
+        return crossing_times(self.times, self.singular_values, self.kappa)
 
     def checked(self, *, raise_on_failure: bool, raised: object = None) -> Trajectory:
         """Return this trajectory, or raise what ended it early.
@@ -133,6 +175,7 @@ class Trajectory:
             "train_error": ("time",),
             "test_error": ("time",),
             "singular_values": ("time", "mode"),
+            **FIELDS,
             "product": ("time", "d_out", "d_in"),
             "last_product": ("d_out", "d_in"),
         }
@@ -239,6 +282,7 @@ class Trajectory:
 
 _ARRAYS = frozenset(
     {"train_error", "test_error", "singular_values", "product", "last_product", "times"}
+    | FIELDS.keys()
 )
 
 

@@ -5,6 +5,7 @@
 // and any order.
 #pragma once
 
+#include "linflow/cell_spectrum.hpp"
 #include "linflow/descent.hpp"
 #include "linflow/parallel.hpp"
 #include "linflow/random.hpp"
@@ -44,8 +45,7 @@ struct CellResult {
   double steps = kNaN;
   double first_train_error = kNaN;
   double final_train_error = kNaN;
-  double rank = kNaN;
-  double stable_rank = kNaN;
+  CellSpectrumResult spectrum;
   double distance = kNaN; // max over the run of ‖A − A'‖_F²/(d_out d_in)
   double duration = kNaN; // s
   Status status = Status::pending;
@@ -56,6 +56,7 @@ struct EnsembleOptions {
   DynamicsKind dynamics = DynamicsKind::gradient_descent;
   std::optional<DynamicsKind> distance_to; // a second dynamics, from the same start
   int n_threads = 0;                       // 0: default_threads()
+  CellSpectrumOptions spectrum{};
 };
 
 // results[i] belongs to cells[i]; cells are started in the order given by `order`.

@@ -32,8 +32,4 @@ template <class Scalar> struct SingularVectors {
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
 
-// All singular values of A, descending, to a few ε of the largest, by
-// bidiagonalisation.
-Vector<double> accurate_singular_values(const Matrix<double>& A);
-
 } // namespace linflow

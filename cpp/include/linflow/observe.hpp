@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace linflow {
@@ -15,15 +17,16 @@ namespace linflow {
 struct RecordOptions {
   Index save_every = 1; // steps between save points; first and last are always saved
   Index top = 0;        // singular values per save point
-  bool save_product = false; // keep A (column-major) at save points
+  bool save_product = false;  // keep A (column-major) at save points
+  SpectrumOptions spectrum{}; // its `top` is the one above; a solution ignores the rest
 };
 
 template <class Scalar> struct Record {
   std::vector<double> step; // or the time, of a solution
   std::vector<double> train;
   std::vector<double> test;
-  std::vector<double> singular_values; // top per save point
-  std::vector<Scalar> product;         // d_out·d_in per save point
+  SpectrumRecord spectrum;
+  std::vector<Scalar> product; // d_out·d_in per save point
   Matrix<Scalar> last_product;
 };
 
@@ -37,8 +40,13 @@ RunResult run_recorded(Dynamics& dynamics,
                        const RecordOptions& options,
                        Control& control,
                        Record<Scalar>& record) {
-  Spectrum<Scalar> spectrum(d_out, d_in);
-  Vector<double> values(options.top);
+  SpectrumOptions wanted = options.spectrum;
+  wanted.top = options.top;
+  const bool look = wanted.asks();
+  std::optional<SpectrumObserver<Scalar>> spectrum;
+  if (look) {
+    spectrum.emplace(d_out, d_in, std::move(wanted));
+  }
   record.last_product.resize(d_out, d_in);
   return run(
       dynamics, rules, control, [&](Index step, const Errors& errors, bool ended) {
@@ -48,14 +56,11 @@ RunResult run_recorded(Dynamics& dynamics,
         record.step.push_back(static_cast<double>(step));
         record.train.push_back(errors.train);
         record.test.push_back(errors.test);
-        if (options.top > 0 || options.save_product || ended) {
+        if (look || options.save_product || ended) {
           dynamics.product(record.last_product);
         }
-        if (options.top > 0) {
-          spectrum.singular_values(record.last_product, values);
-          record.singular_values.insert(record.singular_values.end(),
-                                        values.data(),
-                                        values.data() + values.size());
+        if (look) {
+          spectrum->look(record.last_product, record.spectrum);
         }
         if (options.save_product) {
           const auto* data = record.last_product.data();
@@ -82,7 +87,8 @@ bool record_times(const Solution<Scalar>& solution,
   record.step.assign(times.begin(), times.end());
   record.train.resize(count);
   record.test.resize(count);
-  record.singular_values.resize(count * top);
+  record.spectrum.singular_values.resize(count * top);
+  record.spectrum.converged.assign(count, 1.0); // each from all values
   record.product.resize(options.save_product ? count * size : 0);
   record.last_product.resize(objective.d_out(), objective.d_in());
 
@@ -116,7 +122,8 @@ bool record_times(const Solution<Scalar>& solution,
           record.test[k] = errors.test;
           if (top > 0) {
             own->spectrum.singular_values(own->coordinates, own->values);
-            std::copy_n(own->values.data(), top, &record.singular_values[k * top]);
+            std::copy_n(
+                own->values.data(), top, &record.spectrum.singular_values[k * top]);
           }
           if (options.save_product || k + 1 == count) {
             solution.product(own->coordinates, own->product);
@@ -137,7 +144,8 @@ bool record_times(const Solution<Scalar>& solution,
     record.step.resize(whole);
     record.train.resize(whole);
     record.test.resize(whole);
-    record.singular_values.resize(whole * top);
+    record.spectrum.singular_values.resize(whole * top);
+    record.spectrum.converged.resize(whole);
     record.product.resize(options.save_product ? whole * size : 0);
     record.last_product.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
   }

@@ -25,4 +25,7 @@ def run(
     float32: bool,
     n_threads: int,
     progress: Callable[[int], Any] | None,
+    modes: int = ...,
+    alignment: bool = ...,
+    crossings: bool = ...,
 ) -> Record: ...

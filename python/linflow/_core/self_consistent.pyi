@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linflow._core import Matrix, Record
+from linflow._core.spectrum import SpectrumOptions
 from linflow._core.stop import StopRules
 
 def run(
@@ -15,5 +16,6 @@ def run(
     save_every: int,
     top: int,
     save_product: bool,
+    spectrum: SpectrumOptions = ...,
     progress: Callable[[int], Any] | None,
 ) -> Record: ...

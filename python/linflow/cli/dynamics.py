@@ -70,6 +70,13 @@ def run(options: argparse.Namespace) -> int:
         "max_steps": options.steps,
         "rng": options.rng,
         "top": min(12, d) if options.top is None else options.top,
+        "observe": (
+            "train_error",
+            "test_error",
+            "singular_values",
+            "alignment",
+            "active_modes",
+        ),
         "progress": not options.quiet,
     }
     network = init.sample(task, options.rng)
@@ -100,16 +107,22 @@ def run(options: argparse.Namespace) -> int:
         "linflow": lf.__version__,
     }
     written = output.write_data(data, out, options.data)
-    picture = output.write_picture(lf.plot.dynamics(tuple(runs.values())), out)
+    picture = output.write_picture(
+        lf.plot.dynamics(tuple(runs.values()), signal=options.rank), out
+    )
     assert descent.test_error is not None
     best = int(descent.test_error.argmin())
     gap = data["test_error"].diff("dynamics")
+    crossings = descent.crossing_times
+    assert crossings is not None
+    when = ", ".join(f"{time:.3g}" for time in crossings[: options.rank])
     print(
         f"d = {d}, width {network.width:,.0f}, threshold {descent.kappa:.4g}: "
         f"{descent.steps} steps of both dynamics in {seconds:.1f} s\n"
         f"minimal test error {descent.test_error[best]:.3g} at time "
         f"{descent.times[best]:.3g}; largest difference in test error to the "
-        f"self-consistent dynamics {float(abs(gap).max()):.3g}"
+        f"self-consistent dynamics {float(abs(gap).max()):.3g}\n"
+        f"times at which the first {options.rank} modes cross the threshold: {when}"
     )
     print(f"picture: {picture}\ndata:    {written}")
     return 0

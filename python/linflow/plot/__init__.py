@@ -15,11 +15,14 @@ from __future__ import annotations
 from ._runs import TrajectoryLike
 from .dynamics import dynamics
 from .errors import errors
+from .modes import active_modes, alignment
 from .phase_diagram import phase_diagram, phase_panel
 from .singular_values import singular_values
 
 __all__ = [
     "TrajectoryLike",
+    "active_modes",
+    "alignment",
     "dynamics",
     "errors",
     "phase_diagram",

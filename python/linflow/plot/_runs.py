@@ -64,6 +64,8 @@ class Run:
     test: Floats | None
     singular_values: Floats | None
     kappa: float | None
+    alignment: Floats | None = None
+    active_modes: Floats | None = None
 
     @property
     def style(self) -> LineStyle:
@@ -123,6 +125,12 @@ def read_runs(
                 test=_array("test_error", one.test_error, times, 1),
                 singular_values=None if modes is None else modes[:, :top],
                 kappa=_threshold(one.kappa),
+                alignment=_array(
+                    "alignment", getattr(one, "alignment", None), times, 2
+                ),
+                active_modes=_array(
+                    "active_modes", getattr(one, "active_modes", None), times, 1
+                ),
             )
         )
     return runs

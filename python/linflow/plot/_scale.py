@@ -47,6 +47,26 @@ LOOKS = {
         log=True,
         start=1.0,
     ),
+    "active_modes": Look(
+        "Active modes at minimal test error",
+        r"singular values $> \kappa$",
+        "cividis",
+        log=True,
+    ),
+    "effective_rank": Look(
+        "Effective rank at minimal test error",
+        r"$\exp H(s_i / \sum s)$",
+        "cividis",
+        log=True,
+        start=1.0,
+    ),
+    "alignment": Look("Alignment of the signal modes", r"mean $|u^T u^*||v^T v^*|$"),
+    "nuclear_norm": Look("Nuclear norm", r"$\sum_i s_i$", log=True),
+    "operator_norm": Look("Operator norm", r"$s_1$", log=True),
+    "first_crossing": Look(r"First mode crosses $\kappa$", "steps", "magma", log=True),
+    "last_crossing": Look(
+        r"All signal modes above $\kappa$", "steps", "magma", log=True
+    ),
     "best_step": Look("Steps to minimal test error", "steps", "magma", log=True),
     "steps": Look("Steps run", "steps", "magma", log=True),
     "distance": Look(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ._runs import Trajectories, read_runs
 from ._style import as_array, choose_panels, new_axes
 from .errors import errors
+from .modes import active_modes, alignment
 from .singular_values import singular_values
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def dynamics(
     ax: AxesLike | None = None,
     labels: Sequence[str] | None = None,
     legend: bool = True,
+    signal: int | None = None,
     xscale: str = "linear",
 ) -> Axes | AxesArray:
     """Draw errors and singular values side by side, [TAJ] figure 1.
@@ -39,10 +41,14 @@ def dynamics(
     data, labels, legend, xscale
         As in `errors` and `singular_values`, which draw the panels.
     panels
-        ``"errors"``, ``"singular_values"``, or a sequence of them; by default both,
-        if there are singular values. A single name draws one panel.
+        ``"errors"``, ``"singular_values"``, ``"alignment"``, ``"active_modes"``, or a
+        sequence of them; by default those that the data has. A single name draws one
+        panel.
     ax
         An Axes, for one panel (by default the errors), or as many as panels.
+
+    signal
+        Number of signal modes: the others, the bulk, are drawn as a band.
 
     Returns
     -------
@@ -59,12 +65,14 @@ def dynamics(
     draw: dict[str, Callable[..., Axes]] = {
         "errors": errors,
         "singular_values": singular_values,
+        "alignment": alignment,
+        "active_modes": active_modes,
     }
     runs = read_runs(data, labels)
     known = [
         name
         for name in draw
-        if name == "errors" or any(run.singular_values is not None for run in runs)
+        if name == "errors" or any(getattr(run, name) is not None for run in runs)
     ]
     names, given, single = choose_panels(panels, ax, default=known)
     for name in names:
@@ -72,5 +80,6 @@ def dynamics(
             raise ValueError(f"panels has {name!r}; it may name {' and '.join(draw)}")
     axes = list(new_axes(len(names))) if given is None else given
     for name, one in zip(names, axes, strict=True):
-        draw[name](data, ax=one, labels=labels, legend=legend, xscale=xscale)
+        more = {} if name == "errors" else {"signal": signal}
+        draw[name](data, ax=one, labels=labels, legend=legend, xscale=xscale, **more)
     return axes[0] if single else as_array(axes)

@@ -8,6 +8,7 @@ Active Regimes", NeurIPS 2024, arXiv 2405.17580.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 # Lazy and active modes differ in weight, so that line style is free to tell runs
 # apart and nothing hangs on colour.
 ACTIVE_WIDTH, LAZY_WIDTH = 2.4, 0.7
 MANY_MODES = 20
+BAND_HATCHES = ("///", "\\\\\\", "---", "...")
 
 
 def singular_values(
@@ -34,6 +37,7 @@ def singular_values(
     labels: Sequence[str] | None = None,
     legend: bool = True,
     top: int | None = None,
+    signal: int | None = None,
     xscale: str = "linear",
     yscale: str = "log",
 ) -> Axes:
@@ -50,6 +54,9 @@ def singular_values(
         thousand times below the largest value.
     top
         How many modes to draw, largest first; all when None.
+    signal
+        How many of them have lines; the others, the bulk, are drawn as a hatched band
+        from the smallest to the largest. All have lines when None.
 
     Returns
     -------
@@ -61,13 +68,15 @@ def singular_values(
         If something in `data` is not a trajectory.
     ValueError
         If there is none, none has singular values, arrays or labels do not match, or
-        `top` is below 1.
+        `top` is below 1 or `signal` negative.
     """
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
     if top is not None and top < 1:
         raise ValueError(f"top is {top}; it must be at least 1, or None")
+    if signal is not None and signal < 0:
+        raise ValueError(f"signal is {signal}; it must be at least 0, or None")
     runs = [
         run
         for run in read_runs(data, labels, top=top)
@@ -82,6 +91,13 @@ def singular_values(
     # Many modes in full weight would run into one another.
     most = max(np.shape(np.asarray(run.singular_values))[1] for run in runs)
     scale = max(0.4, min(1.0, (MANY_MODES / max(most, 1)) ** 0.5))
+    everything = runs
+    bands: list[Patch] = []
+    if signal is not None:
+        most = min(most, signal)
+        drawn = [_band(ax, run, signal) for run in runs]
+        bands = [band for band in drawn if band is not None][:1]
+        runs = [_only(run, signal) for run in runs]
     for run in runs:
         below, above = split_at(run, log=yscale == "log")
         for pieces, width, state in (
@@ -100,7 +116,7 @@ def singular_values(
     ax.set(xlabel=TIME, xscale=xscale, yscale=yscale)
     ax.set(ylabel="singular value of $A$", title="Singular values")
     thresholds = sorted({run.kappa for run in runs if run.kappa})
-    _limits(ax, runs, thresholds, yscale)
+    _limits(ax, everything, thresholds, yscale)
     for kappa in thresholds:
         ax.axhline(kappa, color="black", linewidth=1.4, path_effects=outline(3.0))
         ax.annotate(
@@ -126,8 +142,37 @@ def singular_values(
                     (LAZY_WIDTH, r"lazy, below $\kappa$"),
                 )
             ]
-        legend_below(ax, handles)
+        legend_below(ax, [*handles, *bands])
     return ax
+
+
+def _only(run: Run, signal: int) -> Run:
+    """Return the run with its first `signal` modes."""
+    return replace(run, singular_values=np.asarray(run.singular_values)[:, :signal])
+
+
+def _band(ax: Axes, run: Run, signal: int) -> Patch | None:
+    """Draw the modes after the first `signal` as a band; return its legend entry."""
+    from matplotlib.patches import Patch
+
+    rest = np.asarray(run.singular_values)[:, signal:]
+    usable = np.isfinite(rest).any(axis=1) if rest.shape[1] else np.zeros(0, dtype=bool)
+    if not usable.any():
+        return None
+    ax.fill_between(
+        run.times[usable],
+        np.nanmin(rest[usable], axis=1),
+        np.nanmax(rest[usable], axis=1),
+        facecolor="none",
+        edgecolor=run.colour,
+        hatch=BAND_HATCHES[run.index % len(BAND_HATCHES)],
+        linestyle=run.style,
+        linewidth=0.6,
+        alpha=0.6,
+        label=f"{run.label}: bulk",
+    )
+    words = f"bulk, modes {signal + 1} to {signal + rest.shape[1]}"
+    return Patch(facecolor="none", edgecolor="grey", hatch="///", label=words)
 
 
 def _limits(

@@ -1,0 +1,371 @@
+#include "linflow/triplets.hpp"
+
+#include "linflow/products.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+
+namespace linflow {
+namespace {
+
+constexpr double kEps = std::numeric_limits<double>::epsilon();
+constexpr double kAccept = 1e-8;    // relative error of a value
+constexpr double kAbsolute = 1e-13; // of the largest: what a full decomposition gives
+constexpr double kRotate = 1e-13;
+constexpr double kVanishing = 1e-11; // of the largest: no direction to speak of
+constexpr double kLargest = 1e120;   // beyond, squares overflow
+constexpr double kSmallest = 1e-120;
+constexpr Index kCountEvery = 16;
+constexpr int kMostIterations = 24;
+
+} // namespace
+
+void SmallEigen::compute() {
+  const Index n = H_.rows();
+  H_.triangularView<Eigen::StrictlyUpper>() = H_.transpose();
+  Y_.setIdentity();
+  for (int sweep = 0; sweep < 30; ++sweep) {
+    bool rotated = false;
+    for (Index p = 0; p < n - 1; ++p) {
+      for (Index q = p + 1; q < n; ++q) {
+        const double h = H_(q, p);
+        const double a = H_(p, p);
+        const double b = H_(q, q);
+        if (h * h <= kRotate * kRotate * std::abs(a * b)) {
+          continue;
+        }
+        rotated = true;
+        const double zeta = (b - a) / (2.0 * h);
+        const double t = std::abs(zeta) > 1e150
+                             ? 0.5 / zeta
+                             : std::copysign(1.0, zeta) /
+                                   (std::abs(zeta) + std::sqrt(1.0 + zeta * zeta));
+        const double c = 1.0 / std::sqrt(1.0 + t * t);
+        const double s = c * t;
+        double* hp = H_.col(p).data();
+        double* hq = H_.col(q).data();
+        double* yp = Y_.col(p).data();
+        double* yq = Y_.col(q).data();
+        for (Index i = 0; i < n; ++i) {
+          const double x = hp[i];
+          hp[i] = c * x - s * hq[i];
+          hq[i] = s * x + c * hq[i];
+        }
+        for (Index i = 0; i < n; ++i) {
+          const double x = yp[i];
+          yp[i] = c * x - s * yq[i];
+          yq[i] = s * x + c * yq[i];
+        }
+        H_(p, p) = a - t * h; // by the formula that loses nothing
+        H_(q, q) = b + t * h;
+        H_(q, p) = 0.0;
+        H_(p, q) = 0.0;
+        for (Index i = 0; i < n; ++i) { // columns to rows
+          H_(p, i) = hp[i];
+          H_(q, i) = hq[i];
+        }
+      }
+    }
+    if (!rotated) {
+      break;
+    }
+  }
+  std::iota(order_.begin(), order_.end(), Index{0});
+  std::sort(order_.begin(), order_.end(), [this](Index i, Index j) {
+    return H_(i, i) > H_(j, j) || (H_(i, i) == H_(j, j) && i < j);
+  });
+}
+
+void SmallEigen::vectors(Matrix<double>& out) const {
+  for (Index i = 0; i < H_.rows(); ++i) {
+    out.col(i) = Y_.col(order_[static_cast<std::size_t>(i)]);
+  }
+}
+
+// Twice as many columns as wanted, but at least four to spare; where that is most of
+// the matrix, a full decomposition costs no more.
+TopTriplets::TopTriplets(Index rows, Index cols, Index top)
+    : top_(top), block_(std::min(std::min(rows, cols), std::max(2 * top, top + 4))),
+      always_full_(3 * block_ > 2 * std::min(rows, cols)), U_(rows, block_),
+      V_(cols, block_), motion_(block_, block_), W_(rows, block_), Z_(cols, block_),
+      Y_(block_, block_), theta_(block_), residual_(block_), values_(block_),
+      small_(block_), inertia_(rows, cols), all_(rows, cols),
+      gram_(std::min(rows, cols), std::min(rows, cols)), gram_eigen_(gram_.rows()) {
+  if (top < 1 || top > std::min(rows, cols)) {
+    throw std::invalid_argument("triplets: top must be 1 to min(rows, cols)");
+  }
+  motion_.setZero();
+  U_.setIdentity();
+  V_.setIdentity();
+}
+
+// Columns of W to orthonormal ones in `out`, by the eigenvectors Y of WᵀW; theta_ gets
+// the singular values and Y_ the vectors. Columns of almost no length give directions
+// of no meaning, which are made orthonormal one by one.
+void TopTriplets::orthonormalise(Matrix<double>& W, Matrix<double>& out) {
+  gram_tn<double>(W, small_.H());
+  small_.compute();
+  small_.vectors(Y_);
+  for (Index i = 0; i < block_; ++i) {
+    theta_[i] = std::sqrt(std::max(small_.value(i), 0.0));
+  }
+  out.setZero();
+  add_product<double>(1.0, W, Y_, out);
+  const double least = kVanishing * theta_[0];
+  for (Index i = 0; i < block_; ++i) {
+    if (theta_[i] > least) {
+      out.col(i) /= theta_[i];
+      continue;
+    }
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      if (attempt > 0 || out.col(i).norm() == 0.0) {
+        for (Index k = 0; k < out.rows(); ++k) {
+          out(k, i) = random();
+        }
+      }
+      out.col(i).normalize();
+      double left = 1.0;
+      for (int pass = 0; pass < 3; ++pass) {
+        for (Index j = 0; j < i; ++j) {
+          out.col(i) -= out.col(j).dot(out.col(i)) * out.col(j);
+        }
+        left = out.col(i).norm();
+        out.col(i) /= left > 0.0 ? left : 1.0;
+      }
+      if (left > 0.5) {
+        break;
+      }
+    }
+  }
+}
+
+// One iteration: triplets values_, U_, V_ of A from the block V_, and residual_ before
+// the last half step.
+void TopTriplets::iterate(const Matrix<double>& A) {
+  ++iterations_;
+  W_.setZero();
+  add_product<double>(1.0, A, V_, W_);
+  orthonormalise(W_, U_);
+  Z_.setZero();
+  add_product<double>(1.0, V_, Y_, Z_);
+  V_.swap(Z_);
+  values_ = theta_;
+  Z_.setZero();
+  add_product_tn<double>(1.0, A, U_, Z_);
+  for (Index i = 0; i < block_; ++i) {
+    residual_[i] = (Z_.col(i) - values_[i] * V_.col(i)).norm();
+  }
+  // The second half step improves on the values that the residuals vouch for.
+  orthonormalise(Z_, V_);
+  W_.setZero();
+  add_product<double>(1.0, U_, Y_, W_);
+  U_.swap(W_);
+  for (Index i = 0; i < block_; ++i) {
+    const double theta = values_[i];
+    values_[i] = theta_[i];
+    theta_[i] = theta;
+  }
+}
+
+// The largest relative error of the top values over what is allowed, given an upper
+// bound for what the block leaves out. Infinite when nothing can be said.
+double TopTriplets::error_bound(double outside) const {
+  const double largest = theta_[0];
+  double worst = 0.0;
+  // A spare one that is only just coming into view may belong to the top.
+  const double last = theta_[top_ - 1];
+  for (Index j = top_; j < block_; ++j) {
+    if (residual_[j] > 0.1 * last && theta_[j] + residual_[j] > last) {
+      return std::numeric_limits<double>::infinity();
+    }
+  }
+  double coupling = 0.0;
+  for (Index i = 0; i < top_; ++i) {
+    coupling = std::max(coupling, theta_[i] * residual_[i]);
+  }
+  for (Index i = 0; i < top_; ++i) {
+    const double allowed = std::max(kAccept * theta_[i], kAbsolute * largest);
+    const double gap = theta_[i] * theta_[i] - outside * outside;
+    double error = residual_[i]; // always true of some singular value
+    if (gap > 2.0 * coupling) {
+      error = std::min(error, theta_[i] * residual_[i] * residual_[i] / gap);
+    } else if (residual_[i] > kAbsolute * largest) {
+      return std::numeric_limits<double>::infinity();
+    }
+    worst = std::max(worst, error / allowed);
+  }
+  return worst;
+}
+
+// Block and values from the eigenvectors of the smaller Gram matrix.
+void TopTriplets::decompose(const Matrix<double>& A) {
+  ++full_;
+  const bool wide = A.rows() < A.cols();
+  if (wide) {
+    gram_nt<double>(A, gram_);
+  } else {
+    gram_tn<double>(A, gram_);
+  }
+  gram_eigen_.compute(gram_);
+  const Index n = gram_.rows();
+  const auto& squares = gram_eigen_.values();
+  outside_ = n > block_ ? std::sqrt(std::max(squares[n - 1 - block_], 0.0)) : 0.0;
+  if (wide) {
+    for (Index i = 0; i < block_; ++i) {
+      U_.col(i) = gram_eigen_.vectors().col(n - 1 - i);
+    }
+    Z_.setZero();
+    add_product_tn<double>(1.0, A, U_, Z_);
+    orthonormalise(Z_, V_);
+  } else {
+    for (Index i = 0; i < block_; ++i) {
+      V_.col(i) = gram_eigen_.vectors().col(n - 1 - i);
+    }
+  }
+}
+
+// Whether no singular value above the last of the top ones was missed.
+bool TopTriplets::complete(const Matrix<double>& A) {
+  const double threshold = values_[top_ - 1] * (1.0 - 2e-6);
+  Index count = 0;
+  inertia_.count_above(A, {&threshold, 1}, {&count, 1});
+  return count <= (values_.array() > threshold).count();
+}
+
+// The block goes on as it moved since the call before: its part outside the block of
+// then, once more. Smooth motion leaves an error of second order instead of first.
+void TopTriplets::predict() {
+  if (!has_motion_) {
+    previous_ = V_;
+    has_previous_ = true;
+    return;
+  }
+  Z_ = V_;
+  add_product<double>(-1.0, previous_, motion_, Z_);
+  previous_ = V_;
+  V_ += Z_;
+  // Newton's iteration towards orthonormal columns, V ← V (3I − VᵀV)/2.
+  for (int k = 0; k < 3; ++k) {
+    gram_tn<double>(V_, Y_);
+    Y_.triangularView<Eigen::StrictlyUpper>() = Y_.transpose();
+    Y_.diagonal().array() -= 1.0;
+    const double deviation = Y_.cwiseAbs().maxCoeff();
+    if (!(deviation < 0.1)) { // no smooth motion
+      V_ = previous_;
+      return;
+    }
+    if (deviation < 1e-6) {
+      return;
+    }
+    Z_ = V_;
+    add_product<double>(-0.5, Z_, Y_, V_);
+  }
+}
+
+// How the block moved since the call before; true when one of the top directions came
+// from outside of it, so that calls before may have missed it.
+bool TopTriplets::newcomer() {
+  has_motion_ = has_previous_;
+  if (!has_previous_) {
+    return false;
+  }
+  motion_.setZero();
+  add_product_tn<double>(1.0, previous_, V_, motion_);
+  return motion_.leftCols(top_).colwise().squaredNorm().minCoeff() < 0.5;
+}
+
+// A little of every direction into the spare columns, so that none stays unseen.
+void TopTriplets::stir() {
+  const double size = 1e-5 / std::sqrt(static_cast<double>(V_.rows()));
+  for (Index j = top_; j < block_; ++j) {
+    for (Index i = 0; i < V_.rows(); ++i) {
+      V_(i, j) += size * random();
+    }
+  }
+}
+
+double TopTriplets::random() { // xorshift64*, uniform in (−1, 1)
+  state_ ^= state_ >> 12U;
+  state_ ^= state_ << 25U;
+  state_ ^= state_ >> 27U;
+  return static_cast<double>((state_ * 0x2545F4914F6CDD1DU) >> 11U) * 0x1p-52 - 1.0;
+}
+
+TopTriplets::Source TopTriplets::update(const Matrix<double>& A) {
+  if (A.rows() != U_.rows() || A.cols() != V_.rows()) {
+    throw std::invalid_argument("triplets: A does not fit the workspace");
+  }
+  doubtful_ = 0;
+  const Index spare = block_ - top_;
+  if (started_ && !always_full_) {
+    double before = std::numeric_limits<double>::infinity();
+    for (int k = 0; k < kMostIterations; ++k) {
+      if (k == 0) {
+        predict();
+        stir();
+      }
+      iterate(A);
+      if (!theta_.allFinite() || theta_[0] < kSmallest) {
+        break;
+      }
+      // What is left out is estimated from above by one of the last spare values.
+      const double bound = error_bound(theta_[top_ + 3 * spare / 4]);
+      if (bound <= 1.0) {
+        if (newcomer()) {
+          doubtful_ = accepted_;
+          accepted_ = kCountEvery; // to be counted now
+        }
+        if (++accepted_ < kCountEvery) {
+          return Source::iterated;
+        }
+        const Index since = std::max(doubtful_, accepted_ - 1);
+        accepted_ = 0;
+        if (complete(A)) {
+          return Source::iterated;
+        }
+        doubtful_ = std::min(since, kCountEvery);
+        break;
+      }
+      const double rate = bound / before;
+      const int left = kMostIterations - 1 - k;
+      if (!std::isfinite(bound) ? k > 1
+                                : rate >= 1.0 || bound * std::pow(rate, left) > 1.0) {
+        if (k > 0) {
+          break;
+        }
+      }
+      before = bound;
+    }
+  }
+  const double largest = A.cwiseAbs().maxCoeff();
+  started_ = false;
+  has_previous_ = false;
+  has_motion_ = false;
+  if (!A.allFinite() || largest > kLargest) {
+    U_.setIdentity();
+    V_.setIdentity();
+    values_.setConstant(kNaN);
+    return Source::failed;
+  }
+  if (largest < kSmallest) {
+    U_.setIdentity();
+    V_.setIdentity();
+    values_.setZero();
+    return Source::full;
+  }
+  decompose(A);
+  started_ = true;
+  accepted_ = 0;
+  iterate(A);
+  for (int k = 0; k < 3 && error_bound(outside_) > 1.0; ++k) {
+    iterate(A);
+  }
+  if (error_bound(outside_) > 1.0) { // close company at the edge of the block
+    values_ = all_.compute(A).head(block_);
+  }
+  return Source::full;
+}
+
+} // namespace linflow
