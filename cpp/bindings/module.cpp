@@ -11,6 +11,9 @@ PYBIND11_MODULE(LINFLOW_MODULE, module) {
   bind_stop(module);
   bind_spectrum(module);
   bind_descent(module);
+  bind_layer_descent(module);
+  bind_cost(module);
+  bind_flow(module);
   bind_self_consistent(module);
   bind_lazy(module);
   bind_riccati(module);

@@ -19,10 +19,12 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import modes, regimes, spectrum, stop
+from linflow import events, modes, regimes, spectrum, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
+from linflow.deep import DeepNetwork
 from linflow.descent import gradient_descent
+from linflow.flow import gradient_flow
 from linflow.initial import Balanced, Gaussian, Weights
 from linflow.lazy import lazy
 from linflow.levels import Levels, is_balanced, two_level
@@ -30,7 +32,7 @@ from linflow.network import Law, Network
 from linflow.phase_diagram import phase_diagram
 from linflow.self_consistent import balanced, self_consistent
 from linflow.status import Interrupted, RunFailed, Status
-from linflow.task import Task, low_rank_task
+from linflow.task import Task, custom_task, low_rank_task, regression_task
 from linflow.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ __version__ = _version("linflow")
 
 __all__ = [
     "Balanced",
+    "DeepNetwork",
     "Gaussian",
     "Interrupted",
     "Law",
@@ -53,7 +56,10 @@ __all__ = [
     "balanced",
     "build_info",
     "closed_form",
+    "custom_task",
+    "events",
     "gradient_descent",
+    "gradient_flow",
     "is_balanced",
     "lazy",
     "low_rank_task",
@@ -61,6 +67,7 @@ __all__ = [
     "phase_diagram",
     "plot",
     "regimes",
+    "regression_task",
     "self_consistent",
     "spectrum",
     "stop",

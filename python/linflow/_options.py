@@ -110,7 +110,7 @@ class Stepped(Observing):
         save_every = validate.integer("save_every", save_every, at_least=1)
         rules = combine(stop, max_steps, has_truth=task.truth is not None)
         points = rules.max_steps // save_every + 2
-        size = 8.0 if not save_product else 8.0 + 8.0 * task.target.size
+        size = 8.0 if not save_product else 8.0 + 8.0 * task.shape[0] * task.shape[1]
         validate.memory(
             f"a run of up to {points} save points",
             points * (88.0 + 24.0 * top)
@@ -184,7 +184,7 @@ class Timed(Observing):
             kept += 2
         validate.memory(
             f"a run of {points} times",
-            points * (24.0 + 8.0 * top + 8.0 * task.target.size * kept),
+            points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * kept),
             "ask for fewer times, leave save_product off or observe less",
         )
         return cls(

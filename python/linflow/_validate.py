@@ -220,6 +220,58 @@ def choices(name: str, value: Any, allowed: Sequence[str]) -> tuple[str, ...]:
     return tuple(choice(name, word, allowed) for word in words)
 
 
+def covariance(name: str, value: ArrayLike, size: int) -> Array:
+    """Return a symmetric positive semidefinite matrix that is not zero."""
+    array = matrix(name, value, shape=(size, size))
+    skew = float(np.abs(array - array.T).max())
+    if skew > 1e-12 * float(np.abs(array).max()):
+        message = (
+            f"{name} must be symmetric; it differs from its transpose by {skew:.3g}"
+        )
+        raise ValueError(message)
+    array = np.asfortranarray((array + array.T) / 2)
+    values = np.linalg.eigvalsh(array)
+    if values[0] < -1e-12 * max(abs(values[0]), abs(values[-1])) or values[-1] <= 0:
+        message = (
+            f"{name} must be positive semidefinite and not zero; its eigenvalues are "
+            f"{values[0]:.3g} to {values[-1]:.3g}"
+        )
+        raise ValueError(message)
+    return array
+
+
+def mask(name: str, value: ArrayLike, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a boolean matrix of the given shape with at least one true entry."""
+    array = np.array(value)
+    if array.dtype != np.bool_:
+        message = f"{name} must be an array of bool, not of {array.dtype}"
+        raise TypeError(message)
+    if array.shape != shape:
+        message = f"{name} must have shape {shape}, not {array.shape}"
+        raise ValueError(message)
+    if not array.any():
+        message = f"{name} must have at least one observed (true) entry"
+        raise ValueError(message)
+    return array
+
+
+def rates(name: str, value: Any, count: int) -> tuple[float, ...]:
+    """Return `count` numbers >= 0; a single one stands for all."""
+    if isinstance(value, numbers.Real):
+        return (real(name, value, at_least=0),) * count
+    try:
+        numbers_ = tuple(value)
+    except TypeError:
+        message = f"{name} must be a number or one for each layer, not {value!r}"
+        raise TypeError(message) from None
+    if len(numbers_) != count:
+        message = f"{name} must be a number or {count} of them, not {len(numbers_)}"
+        raise ValueError(message)
+    return tuple(
+        real(f"{name}[{i}]", rate, at_least=0) for i, rate in enumerate(numbers_)
+    )
+
+
 def dtype(value: Any) -> Literal["float64", "float32"]:
     """Return the name of a supported precision."""
     try:

@@ -1,4 +1,4 @@
-"""Gradient descent of a two-layer linear network."""
+"""Gradient descent of linear networks of any depth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from linflow import _progress as progress_bar
 from linflow._core import descent as core
 from linflow._options import OBSERVABLES, Stepped
-from linflow.initial import initial_network
+from linflow.deep import DeepNetwork
+from linflow.initial import any_network
+from linflow.layer_descent import layer_descent
 from linflow.network import Network
 from linflow.rescaling import Rescaling
 from linflow.trajectory import Trajectory, from_record
@@ -28,7 +30,7 @@ def gradient_descent(
     max_steps: int | None = None,
     save_every: int = 1,
     stop: Rule | Iterable[Rule] | None = None,
-    learning_rates: float | tuple[float, float] = (1.0, 1.0),
+    learning_rates: float | Sequence[float] = (1.0, 1.0),
     scale: float = 1.0,
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
@@ -48,8 +50,8 @@ def gradient_descent(
     Parameters
     ----------
     task : Task
-        What is to be learned, shape (d_out, d_in).
-    init : Gaussian, Weights, Network or Trajectory
+        What is to be learned, shape (d_out, d_in); any cost.
+    init : Gaussian, Weights, Network, DeepNetwork or Trajectory
         The initial network, or a trajectory to go on from.
     step_size : float
         Step size, > 0; time is ``step_size * step``.
@@ -59,8 +61,8 @@ def gradient_descent(
         Steps between save points; the first and the last step are always saved.
     stop : rule or sequence of rules, optional
         See `linflow.stop`.
-    learning_rates : float or (float, float)
-        Factors eta1, eta2 >= 0 on the step of the input and the output layer.
+    learning_rates : float or sequence of float
+        Factor >= 0 on the step of each layer, input layer first.
     scale : float
         Output scale, not zero.
     rng : int, SeedSequence, Generator, BitGenerator or None
@@ -127,8 +129,13 @@ def gradient_descent(
         dtype=dtype,
         track=track,
     )
+    network = any_network(init, task, rng)
+    if isinstance(network, DeepNetwork) or not task.plain:
+        trajectory, raised = layer_descent(
+            task, network, options, learning_rates, scale, progress
+        )
+        return trajectory.checked(raise_on_failure=raise_on_failure, raised=raised)
     rescaling = Rescaling.check(learning_rates, scale, frozen=True)
-    network = initial_network(init, task, rng)
     known = rescaling.levels(network.law)
     with progress_bar.bar(progress, options.rules.max_steps, "step") as update:
         record = core.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
+from linflow.deep import DeepNetwork, draw
 from linflow.network import Law, Network
 from linflow.task import Task
 
@@ -38,9 +40,10 @@ class Gaussian:
     width : float
         Width w of the hidden layer, 1 to 1e15. From ``n = d_in + d_out`` on any real
         number; below, it is rounded to the nearest integer (the network's ``.width``
-        is the one used).
+        is the one used). A sequence (w1, w2, ...) of hidden widths makes a deep
+        network; each wider than its neighbours together is drawn compressed.
     variance : float or (float, float)
-        sigma^2 of both layers, or (sigma1^2, sigma2^2) of input and output layer.
+        sigma^2 of all layers, or (sigma1^2, sigma2^2, ...) from the input layer on.
 
     Raises
     ------
@@ -64,16 +67,27 @@ class Gaussian:
     1.0
     """
 
-    def __init__(self, width: float, variance: float | tuple[float, float]) -> None:
-        self.width = validate.real("width", width, at_least=1)
-        if self.width > MAX_WIDTH:
-            message = f"width must be at most {MAX_WIDTH:g}, not {self.width:g}"
-            raise ValueError(message)
+    def __init__(
+        self,
+        width: float | Sequence[float],
+        variance: float | Sequence[float],
+    ) -> None:
+        self.width: float = 0.0
+        self.widths: tuple[float, ...] = ()
+        self.variance: tuple[float, ...]
+        if isinstance(width, Sequence) and len(width) != 1:
+            self.widths = tuple(_width(f"width[{i}]", w) for i, w in enumerate(width))
+            self.variance = validate.rates("variance", variance, len(width) + 1)
+            return
+        self.width = _width("width", width[0] if isinstance(width, Sequence) else width)
         self.variance = validate.pair("variance", variance, at_least=0)
 
     def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Draw the network; the stream depends on shape, width, variances and `rng`."""
         d_out, d_in = _shape(task)
+        if self.widths:
+            root = streams.root(rng)
+            return draw((d_out, d_in), self.widths, self.variance, root)
         width = core.realised_width(self.width, d_in, d_out)
         variance1, variance2 = self.variance
         stream = streams.root(rng).stream(
@@ -88,7 +102,16 @@ class Gaussian:
         return Network(X.T, Y, width=width, law=law)
 
     def __repr__(self) -> str:
-        return f"Gaussian(width={self.width:.15g}, variance={self.variance})"
+        width = self.widths or f"{self.width:.15g}"
+        return f"Gaussian(width={width}, variance={self.variance})"
+
+
+def _width(name: str, value: float) -> float:
+    width = validate.real(name, value, at_least=1)
+    if width > MAX_WIDTH:
+        message = f"{name} must be at most {MAX_WIDTH:g}, not {width:g}"
+        raise ValueError(message)
+    return width
 
 
 class Balanced:
@@ -215,12 +238,13 @@ class Weights:
     Parameters
     ----------
     *layers : array_like
-        W1 of shape (w, d_in) and W2 of shape (d_out, w).
+        W1 of shape (w, d_in) and W2 of shape (d_out, w), or three or more for a deep
+        network.
 
     Raises
     ------
     TypeError, ValueError
-        When they are not two finite real matrices of matching shapes.
+        When they are not two or more finite real matrices of matching shapes.
 
     Examples
     --------
@@ -231,10 +255,11 @@ class Weights:
     """
 
     def __init__(self, *layers: ArrayLike) -> None:
-        if len(layers) != 2:
-            message = f"layers must be two matrices W1 and W2, not {len(layers)}"
+        if len(layers) < 2:
+            message = f"layers must be two or more matrices, not {len(layers)}"
             raise ValueError(message)
-        self.network = Network(layers[0], layers[1]).compress()
+        network = Network(*layers) if len(layers) == 2 else DeepNetwork(layers)
+        self.network = network.compress()
 
     def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Return the network; nothing is random."""
@@ -248,6 +273,24 @@ class Weights:
 
 
 def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
+    """Return the compressed initial network of two layers, for closed forms.
+
+    See `any_network` for what dynamics of any depth and cost take.
+    """
+    if not task.plain:
+        message = "task must have the plain mean squared error here; use gradient_flow"
+        raise ValueError(message)
+    network = any_network(init, task, rng)
+    if isinstance(network, DeepNetwork):
+        message = (
+            f"init must have two layers here, not {len(network.layers)}; gradient_flow "
+            "and gradient_descent take any depth"
+        )
+        raise ValueError(message)
+    return network
+
+
+def any_network(init: Any, task: Task, rng: RngLike) -> Network:
     """Return the compressed initial network from a law, a network or a trajectory."""
     if not isinstance(init, Network):
         continued = getattr(init, "network", None)

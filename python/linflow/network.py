@@ -91,6 +91,11 @@ class Network:
         )
 
     @property
+    def layers(self) -> tuple[Array, ...]:
+        """All weight matrices, input layer first."""
+        return self.W1, self.W2
+
+    @property
     def shape(self) -> tuple[int, int]:
         """The shape (d_out, d_in) of the learned matrix."""
         return self.W2.shape[0], self.W1.shape[1]

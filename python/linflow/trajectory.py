@@ -11,6 +11,7 @@ import numpy as np
 
 from linflow._curves import crossing_times
 from linflow._spectral import FIELDS
+from linflow.deep import DeepNetwork
 from linflow.network import Law, Network
 from linflow.status import Interrupted, RunFailed, Status
 
@@ -68,6 +69,18 @@ ndarray, shape (time,), or None
         Steps taken.
     step_size : float or None
         Of a stepped dynamics.
+    rejected, rhs_evaluations : int or None
+        Of a flow: rejected attempts and right-hand sides.
+    segments : list of dict
+        Of a flow: which method made which stretch ("method", "begin", "end", "steps",
+        "rejected", "rhs_evaluations").
+    events : list of dict
+        Of a flow: events in the order of their times ("name", "time", "terminal", and
+        what the event tells).
+    weights : tuple of ndarray, shapes (time, rows, columns), or None
+        Every layer at save points, with ``save_weights=True``.
+    detail : str
+        Where a run that failed stood; part of `message`.
     kappa, lam, mu : float or None
         Threshold and levels of the initial law in units of the output map, if known.
     exact : bool or None
@@ -104,6 +117,12 @@ ndarray, shape (time,), or None
     status: Status = Status.REACHED_END
     steps: int = 0
     step_size: float | None = None
+    rejected: int | None = None
+    rhs_evaluations: int | None = None
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    weights: tuple[Array, ...] | None = None
+    detail: str = ""
     kappa: float | None = None
     lam: float | None = None
     mu: float | None = None
@@ -115,7 +134,7 @@ ndarray, shape (time,), or None
     @property
     def message(self) -> str:
         """Why the run ended, in words."""
-        return self.status.message
+        return self.status.message + (f" ({self.detail})" if self.detail else "")
 
     @property
     def crossing_times(self) -> Array | None:
@@ -168,6 +187,11 @@ ndarray, shape (time,), or None
         }
         attrs = self._scalars() | {"message": self.message}
         attrs.update(attrs.pop("attrs"))
+        attrs = {
+            key: json.dumps(value) if isinstance(value, list) else value
+            for key, value in attrs.items()
+            if value != []
+        }
         clean = {key: value for key, value in attrs.items() if value is not None}
         return xr.Dataset(variables, coords={"time": self.times}, attrs=clean)
 
@@ -188,7 +212,13 @@ ndarray, shape (time,), or None
             if isinstance(getattr(self, f.name), np.ndarray)
         }
         header = {"format": _FORMAT, **self._scalars()}
-        if self.network is not None:
+        for i, layer in enumerate(self.weights or ()):
+            arrays[f"weights_{i}"] = layer
+        if isinstance(self.network, DeepNetwork):
+            for i, layer in enumerate(self.network.layers):
+                arrays[f"layer_{i}"] = layer
+            header["widths"] = self.network.widths
+        elif self.network is not None:
             arrays["W1"], arrays["W2"] = self.network.W1, self.network.W2
             if self.network.basis is not None:
                 arrays["basis"] = self.network.basis
@@ -215,7 +245,11 @@ ndarray, shape (time,), or None
         if header.pop("format") != _FORMAT:
             message = f"path {path!s} was written by another version of linflow"
             raise ValueError(message)
-        network = None
+        network: Network | None = None
+        weights = _numbered(arrays, "weights_")
+        layers = _numbered(arrays, "layer_")
+        if layers:
+            network = DeepNetwork(layers, widths=header.pop("widths"))
         if "W1" in arrays:
             law = header.pop("law")
             network = Network(
@@ -226,13 +260,13 @@ ndarray, shape (time,), or None
                 basis=arrays.pop("basis", None),
             )
         header["status"] = Status(header["status"])
-        return cls(network=network, **arrays, **header)
+        return cls(network=network, weights=weights or None, **arrays, **header)
 
     def _scalars(self) -> dict[str, Any]:
         return {
             f.name: int(value) if isinstance(value, Status) else value
             for f in fields(self)
-            if f.name != "network"
+            if f.name not in ("network", "weights")
             and not isinstance(value := getattr(self, f.name), np.ndarray)
             and not (value is None and f.name in _ARRAYS)
         }
@@ -251,6 +285,12 @@ _ARRAYS = frozenset(
     {"train_error", "test_error", "singular_values", "product", "last_product", "times"}
     | FIELDS.keys()
 )
+
+
+def _numbered(arrays: dict[str, Any], prefix: str) -> tuple[Array, ...]:
+    """Take the arrays prefix0, prefix1, ... out of a file's."""
+    count = sum(name.startswith(prefix) for name in arrays)
+    return tuple(arrays.pop(f"{prefix}{i}") for i in range(count))
 
 
 def from_record(

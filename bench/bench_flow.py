@@ -1,0 +1,184 @@
+"""Gradient flow against SciPy (RK45, DOP853, LSODA) and diffrax (Tsit5).
+
+Run as ``python bench/bench_flow.py --d 10 50``. One flow with 50 save points, at three
+points of the phase diagram, over two horizons: until the test error is least, and to
+a train error of 1e-6 of its start (noise modes included). Every solver runs at several
+tolerances; what counts is right-hand sides and seconds at the same error, the largest
+over the save points, relative to the largest ‖A‖. diffrax is left out where it is not
+installed; LSODA, which forms a dense Jacobian, beyond d = 10.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.integrate import solve_ivp
+from timing import header
+
+import linflow as lf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+POINTS = ((-1.85, 2.25), (-2.5, 1.2), (-0.8, 2.0))  # (gamma_sigma2, gamma_w)
+TOLERANCES = (1e-3, 1e-4, 1e-6, 1e-8)
+
+
+class Problem(NamedTuple):
+    """One flow to integrate, and what it should give."""
+
+    name: str
+    task: lf.Task
+    network: lf.Network
+    times: Any
+    exact: Any
+
+    def error(self, product: Any) -> float:
+        """Largest error over the save points, relative."""
+        worst = np.linalg.norm(product - self.exact, axis=(1, 2)).max()
+        return float(worst / np.linalg.norm(self.exact, axis=(1, 2)).max())
+
+
+def problems(d: int) -> Iterator[Problem]:
+    task = lf.low_rank_task(d, rank=5, rng=0)
+    for gamma_sigma2, gamma_w in POINTS:
+        network = lf.Gaussian(d**gamma_w, d**gamma_sigma2).sample(task, 0)
+        times = np.geomspace(1e-2, 1e5, 600) / task.singular_values[0]
+        run = lf.gradient_flow(
+            task, network, times=times, observe=("train_error", "test_error")
+        )
+        assert run.train_error is not None
+        assert run.test_error is not None
+        ends = {
+            "best": times[np.argmin(run.test_error)],
+            "converged": times[np.argmax(run.train_error < 1e-6 * run.train_error[0])],
+        }
+        for horizon, end in ends.items():
+            points = np.linspace(0, end, 51)[1:]
+            exact = lf.gradient_flow(
+                task,
+                network,
+                times=points,
+                rtol=1e-11,
+                method="dop853",
+                save_product=True,
+                observe=(),
+            )
+            name = f"d = {d}, ({gamma_sigma2}, {gamma_w}), {horizon}"
+            yield Problem(name, task, network, points, exact.product)
+
+
+def linflow_side(problem: Problem, rtol: float) -> tuple[Any, int]:
+    run = lf.gradient_flow(
+        problem.task,
+        problem.network,
+        times=problem.times,
+        rtol=rtol,
+        save_product=True,
+        observe=(),
+    )
+    assert run.rhs_evaluations is not None
+    return run.product, run.rhs_evaluations
+
+
+def scipy_side(method: str) -> Callable[[Problem, float], tuple[Any, int]]:
+    def run(problem: Problem, rtol: float) -> tuple[Any, int]:
+        W1, W2, T = problem.network.W1, problem.network.W2, problem.task.target
+        calls = 0
+
+        def slope(_: float, y: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            V1, V2 = y[: W1.size].reshape(W1.shape), y[W1.size :].reshape(W2.shape)
+            G = V2 @ V1 - T
+            return np.concatenate([-(V2.T @ G).ravel(), -(G @ V1.T).ravel()])
+
+        solution = solve_ivp(
+            slope,
+            (0, problem.times[-1]),
+            np.concatenate([W1.ravel(), W2.ravel()]),
+            method,
+            problem.times,
+            rtol=rtol,
+            atol=rtol * float(W1.std()),
+        )
+        V1 = solution.y.T[:, : W1.size].reshape(-1, *W1.shape)
+        V2 = solution.y.T[:, W1.size :].reshape(-1, *W2.shape)
+        return V2 @ V1, calls
+
+    return run
+
+
+def diffrax_side() -> Callable[[Problem, float], tuple[Any, int]] | None:
+    try:
+        import diffrax
+        import jax
+    except ImportError:
+        return None
+    jax.config.update("jax_enable_x64", True)
+
+    def slope(_: Any, y: Any, T: Any) -> Any:
+        G = y[1] @ y[0] - T
+        return -(y[1].T @ G), -(G @ y[0].T)
+
+    @jax.jit  # type: ignore[untyped-decorator, unused-ignore]
+    def solve(W1: Any, W2: Any, T: Any, times: Any, rtol: Any, atol: Any) -> Any:
+        return diffrax.diffeqsolve(
+            diffrax.ODETerm(slope),
+            diffrax.Tsit5(),
+            0.0,
+            times[-1],
+            None,
+            (W1, W2),
+            T,
+            saveat=diffrax.SaveAt(ts=times),
+            stepsize_controller=diffrax.PIDController(rtol=rtol, atol=atol),
+            max_steps=1_000_000,
+        )
+
+    def run(problem: Problem, rtol: float) -> tuple[Any, int]:
+        W1, W2 = problem.network.W1, problem.network.W2
+        atol = rtol * float(W1.std())
+        solution = solve(W1, W2, problem.task.target, problem.times, rtol, atol)
+        V1, V2 = (np.asarray(part) for part in solution.ys)
+        return V2 @ V1, 6 * int(solution.stats["num_steps"]) + 1
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--d", type=int, nargs="+", default=[10, 50])
+    arguments = parser.parse_args()
+    print(header())
+    for d in arguments.d:
+        sides: dict[str, Callable[[Problem, float], tuple[Any, int]]] = {
+            "linflow": linflow_side,
+            "SciPy RK45": scipy_side("RK45"),
+            "SciPy DOP853": scipy_side("DOP853"),
+        }
+        if d <= 10:
+            sides["SciPy LSODA"] = scipy_side("LSODA")
+        diffrax = diffrax_side()
+        if diffrax is not None:
+            sides["diffrax Tsit5"] = diffrax
+        for problem in problems(d):
+            print(f"\n{problem.name}, to t = {problem.times[-1]:.3g}")
+            print(f"{'':15}{'rtol':>8}{'error':>10}{'rhs':>8}{'ms':>10}")
+            for name, side in sides.items():
+                for rtol in TOLERANCES:
+                    side(problem, rtol)  # compiles, warms caches
+                    start = time.perf_counter()
+                    product, calls = side(problem, rtol)
+                    seconds = time.perf_counter() - start
+                    print(
+                        f"{name:15}{rtol:8.0e}{problem.error(product):10.1e}"
+                        f"{calls:8d}{1e3 * seconds:10.1f}"
+                    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+// A run of a flow: save points, events, and why it ended.
+#pragma once
+
+#include "linflow/events.hpp"
+#include "linflow/run.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace linflow {
+
+struct FlowOptions {
+  IntegratorOptions integrator;
+  double atol = kNaN; // NaN: rtol times the reference size of the start
+  std::vector<EventRule> events;
+  std::vector<double> times; // save points, ascending; the run ends at the last
+  Index top = 0;             // singular values per save point
+  bool save_product = false;
+  bool save_weights = false;
+  bool land = false; // steps end at save points instead of being interpolated there
+};
+
+template <class Scalar> struct FlowRecord {
+  std::vector<double> times;
+  std::vector<double> train;
+  std::vector<double> test;
+  std::vector<double> singular_values; // top per save point
+  std::vector<Scalar> product;         // d_out·d_in per save point, column-major
+  std::vector<Scalar> weights;         // the state at save points
+  Matrix<Scalar> last_product;
+  Vector<Scalar> last_state;
+  Status status = Status::pending;
+  std::vector<Event> events; // in the order of their times
+  double time = 0.0;         // reached
+  double atol = 0.0;         // used
+  Index evaluations = 0;
+  std::vector<Segment> segments;
+};
+
+// Integrates from `start` through all save points. Control is told the percentage of
+// the span done. A cancelled run has status pending; a UserError ends it with status
+// user_error at the last state that was reached; a terminal event is a last save point.
+template <class Scalar>
+void run_flow(Flow<Scalar>& flow,
+              const VectorIn<Scalar>& start,
+              const FlowOptions& options,
+              std::unique_ptr<Method<Scalar>> conserving,
+              Control& control,
+              FlowRecord<Scalar>& record);
+
+} // namespace linflow

@@ -1,0 +1,42 @@
+// The proportional-integral step size controller.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+namespace linflow {
+
+// Gustafsson 1991; exponents 0.7/k and 0.4/k as in Hairer, Wanner II, IV.2. `error` is
+// the estimate over the tolerance: at most 1 is accepted.
+class PiController {
+public:
+  // Factor for the next step after an accepted one.
+  double accepted(double error, int error_order) {
+    const double k = error_order + 1.0;
+    const double now = std::max(error, 1e-10);
+    double factor = kSafety * std::pow(now, -0.7 / k) * std::pow(previous_, 0.4 / k);
+    factor = std::clamp(factor, kShrink, after_rejection_ ? 1.0 : kGrow);
+    previous_ = std::max(now, 1e-4);
+    after_rejection_ = false;
+    return factor;
+  }
+  // Factor for another attempt at a rejected step.
+  double rejected(double error, int error_order) {
+    after_rejection_ = true;
+    if (!std::isfinite(error)) {
+      return kShrink;
+    }
+    return std::clamp(
+        kSafety * std::pow(error, -1.0 / (error_order + 1.0)), kShrink, 0.9);
+  }
+  void reset() { *this = {}; }
+
+private:
+  static constexpr double kSafety = 0.9;
+  static constexpr double kShrink = 0.2;
+  static constexpr double kGrow = 8.0;
+  double previous_ = 1.0;
+  bool after_rejection_ = false;
+};
+
+} // namespace linflow

@@ -1,0 +1,87 @@
+// What an integrator sees: an autonomous system ẏ = f(y), and the step it is making.
+#pragma once
+
+#include "linflow/types.hpp"
+
+#include <span>
+#include <string_view>
+
+namespace linflow {
+
+template <class Scalar> using VectorIn = Eigen::Ref<const Vector<Scalar>>;
+template <class Scalar> using VectorOut = Eigen::Ref<Vector<Scalar>>;
+
+template <class Scalar> class System {
+public:
+  System() = default;
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+  virtual ~System() = default;
+
+  [[nodiscard]] virtual Index size() const = 0;
+  virtual void slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) = 0;
+  // An upper bound of the Jacobian's spectral radius at the y of the last slope(), when
+  // there is one that costs less than a slope; NaN otherwise.
+  virtual double radius_bound(const VectorIn<Scalar>& /*y*/) { return kNaN; }
+};
+
+// One step from (t, y), with what its interpolant needs: y(t + θh) = y + h Σ_i b_i(θ)
+// k_i over the first `columns` slopes. Made once for the largest method.
+template <class Scalar> struct Step {
+  Step(Index size, Index slope_count)
+      : y(size), next(size), stage(size), slopes(size, slope_count) {}
+
+  double t = 0.0;
+  double h = 0.0;
+  Vector<Scalar> y;
+  Vector<Scalar> next;
+  Vector<Scalar> stage;  // buffer; after an attempt, the last stage before the end
+  Matrix<Scalar> slopes; // k_i; column 0 is f(y)
+  Index end_slope = 0;   // the column of f(next)
+  double radius = kNaN;  // bound of the spectral radius, for stabilised methods
+  Index evaluations = 0; // right-hand sides so far, over all steps
+  std::span<const double> dense; // coefficients of b_i, `degree` for each
+  int columns = 0;
+  int degree = 0;
+};
+
+// out = y + h Σ_i c_i k_i, in blocks that stay in the first-level cache.
+template <class Scalar>
+void combine(const Vector<Scalar>& y,
+             double h,
+             std::span<const double> weights,
+             const Matrix<Scalar>& slopes,
+             Vector<Scalar>& out);
+
+// ‖h Σ_i c_i k_i‖_F, summed in float64.
+template <class Scalar>
+double
+combined_norm(double h, std::span<const double> weights, const Matrix<Scalar>& slopes);
+
+// y(t + θh) of the finished step.
+template <class Scalar>
+void interpolate(const Step<Scalar>& step, double theta, Vector<Scalar>& out);
+
+// One way of making a step.
+template <class Scalar> class Method {
+public:
+  Method() = default;
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+  virtual ~Method() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual int error_order() const = 0; // estimate is O(h^(this + 1))
+  // Columns of Step::slopes that it uses.
+  [[nodiscard]] virtual Index slope_count() const = 0;
+  // Fills next, f(next) and the dense output for a step of size h; returns the norm of
+  // the estimated error. slopes.col(0) is f(y).
+  virtual double attempt(System<Scalar>& system, Step<Scalar>& step, double h) = 0;
+  // Further slopes that the dense output needs, when it is asked for; returns an
+  // estimate of the error between the ends that attempt() did not see.
+  virtual double finish_dense(System<Scalar>& /*system*/, Step<Scalar>& /*step*/) {
+    return 0.0;
+  }
+};
+
+} // namespace linflow

@@ -1,0 +1,152 @@
+#include "linflow/flow_run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace linflow {
+namespace {
+
+// Save points of one run.
+template <class Scalar> class Saver {
+public:
+  Saver(Flow<Scalar>& flow, const FlowOptions& options, FlowRecord<Scalar>& record)
+      : flow_(flow), options_(options), record_(record),
+        spectrum_(flow.d_out(), flow.d_in()), values_(options.top) {
+    record.last_product.resize(flow.d_out(), flow.d_in());
+  }
+
+  [[nodiscard]] bool done() const { return next_ == options_.times.size(); }
+  [[nodiscard]] double next() const { return options_.times[next_]; }
+
+  void save(const Vector<Scalar>& y) { save_at(options_.times[next_++], y); }
+
+  void save_at(double time, const Vector<Scalar>& y) {
+    auto& A = record_.last_product;
+    const Errors errors = flow_.look(y, A);
+    record_.times.push_back(time);
+    record_.train.push_back(errors.train);
+    record_.test.push_back(errors.test);
+    if (options_.top > 0) {
+      spectrum_.singular_values(A, values_);
+      record_.singular_values.insert(record_.singular_values.end(),
+                                     values_.data(),
+                                     values_.data() + values_.size());
+    }
+    if (options_.save_product) {
+      record_.product.insert(record_.product.end(), A.data(), A.data() + A.size());
+    }
+    if (options_.save_weights) {
+      record_.weights.insert(record_.weights.end(), y.data(), y.data() + y.size());
+    }
+  }
+
+private:
+  Flow<Scalar>& flow_;
+  const FlowOptions& options_;
+  FlowRecord<Scalar>& record_;
+  Spectrum<Scalar> spectrum_;
+  Vector<double> values_;
+  std::size_t next_ = 0;
+};
+
+template <class Scalar>
+Status integrate(Flow<Scalar>& flow,
+                 Integrator<Scalar>& integrator,
+                 Saver<Scalar>& saver,
+                 const VectorIn<Scalar>& start,
+                 const FlowOptions& options,
+                 Control& control,
+                 FlowRecord<Scalar>& record) {
+  EventWatch<Scalar> watch(flow, options.events);
+  integrator.begin(start);
+  const Vector<Scalar> f = integrator.slope();
+  if (!f.allFinite()) {
+    return Status::diverged;
+  }
+  record.atol = std::isnan(options.atol)
+                    ? options.integrator.rtol * flow.reference(start, f)
+                    : options.atol;
+  integrator.set_atol(record.atol);
+  watch.begin(integrator.state());
+  Vector<Scalar> buffer(start.size());
+  const double end = options.times.back();
+  // A residual this small is the rounding of many stages, and nothing follows from it.
+  const double rest = std::max(64.0 * std::numeric_limits<Scalar>::epsilon(),
+                               1e-4 * options.integrator.rtol);
+  while (!saver.done()) {
+    if (saver.next() <= integrator.time()) {
+      saver.save(integrator.state());
+      continue;
+    }
+    if (watch.empty() && flow.at_rest(rest)) { // and stays there
+      saver.save(integrator.state());
+      continue;
+    }
+    if (!integrator.attempt(options.land ? saver.next() : end)) {
+      return options.integrator.fixed_step > 0.0 ? Status::diverged
+                                                 : Status::step_underflow;
+    }
+    double reached = integrator.time() + integrator.step().h;
+    const bool dense = saver.next() < reached || !watch.empty();
+    if (dense && !integrator.prepare_dense()) {
+      continue;
+    }
+    const bool terminal = watch.check(integrator, record.events);
+    if (terminal) {
+      reached = record.events.back().time;
+    }
+    while (!saver.done() && saver.next() < reached) {
+      integrator.interpolate(saver.next(), buffer);
+      saver.save(buffer);
+    }
+    if (terminal) {
+      integrator.commit_at(reached);
+      saver.save_at(reached, integrator.state());
+      return Status::event;
+    }
+    integrator.commit();
+    if (control(static_cast<Index>(100.0 * integrator.time() / end))) {
+      return Status::pending;
+    }
+  }
+  return Status::reached_end;
+}
+
+} // namespace
+
+template <class Scalar>
+void run_flow(Flow<Scalar>& flow,
+              const VectorIn<Scalar>& start,
+              const FlowOptions& options,
+              std::unique_ptr<Method<Scalar>> conserving,
+              Control& control,
+              FlowRecord<Scalar>& record) {
+  Integrator<Scalar> integrator(flow, options.integrator, std::move(conserving));
+  Saver<Scalar> saver(flow, options, record);
+  try {
+    record.status = integrate(flow, integrator, saver, start, options, control, record);
+  } catch (const UserError&) {
+    record.status = Status::user_error;
+  }
+  record.last_state = integrator.state();
+  flow.product(record.last_state, record.last_product);
+  record.time = integrator.time();
+  record.evaluations = integrator.step().evaluations;
+  record.segments = integrator.segments();
+}
+
+#define LINFLOW_INSTANTIATE(Scalar)                                                    \
+  template void run_flow<Scalar>(Flow<Scalar>&,                                        \
+                                 const VectorIn<Scalar>&,                              \
+                                 const FlowOptions&,                                   \
+                                 std::unique_ptr<Method<Scalar>>,                      \
+                                 Control&,                                             \
+                                 FlowRecord<Scalar>&);
+
+LINFLOW_INSTANTIATE(double)
+LINFLOW_INSTANTIATE(float)
+#undef LINFLOW_INSTANTIATE
+
+} // namespace linflow

@@ -1,0 +1,58 @@
+"""The core's form of a task's cost, for dynamics that take any."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from linflow import _validate as validate
+from linflow._core import cost as core
+from linflow.task import CustomTask
+
+if TYPE_CHECKING:
+    from linflow.task import Task
+
+
+def core_cost(task: Task, dtype: Literal["float64", "float32"]) -> Any:
+    """Return the core's cost object of a task in a precision."""
+
+    def matrix(array: Any) -> Any:
+        return None if array is None else np.asfortranarray(array, dtype=dtype)
+
+    if isinstance(task, CustomTask):
+        user: Any = core.User64 if dtype == "float64" else core.User32
+        return user(
+            d_out=task.shape[0],
+            d_in=task.shape[1],
+            gradient=task.gradient,
+            cost=task.cost,
+            truth=matrix(task.truth),
+        )
+    quadratic: Any = core.Quadratic64 if dtype == "float64" else core.Quadratic32
+    covariance = task.input_covariance
+    return quadratic(
+        target=matrix(task.target),
+        truth=matrix(task.truth),
+        covariance=matrix(covariance),
+        mask=matrix(task.mask),
+        curvature=1.0
+        if covariance is None
+        else float(np.linalg.eigvalsh(covariance)[-1]),
+    )
+
+
+def layer_rates(learning_rates: Any, depth: int) -> tuple[float, ...]:
+    """Return one learning rate per layer; the default (1, 1) fits any depth."""
+    if learning_rates == (1.0, 1.0):
+        learning_rates = 1.0
+    rates = validate.rates("learning_rates", learning_rates, depth)
+    if max(rates) == 0:
+        message = "learning_rates must not all be 0: nothing would move"
+        raise ValueError(message)
+    return rates
+
+
+def has_train_error(task: Task) -> bool:
+    """Whether the train error is known: not for a gradient without a cost."""
+    return not (isinstance(task, CustomTask) and task.cost is None)

@@ -1,0 +1,182 @@
+"""Events of a gradient flow: what is watched for, and whether it ends the run.
+
+Pass one of them, a function ``g(t, A)``, or a sequence as ``events=``. Each is located
+on the solver's dense output and recorded in ``Trajectory.events``; a terminal one ends
+the run there, with status `Status.EVENT`. A function is an event where its value
+changes sign; attributes ``terminal`` and ``direction`` of it count as in SciPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from linflow import _validate as validate
+
+if TYPE_CHECKING:
+    from linflow._core import Array
+    from linflow.task import Task
+
+    # kind, level, mode, direction, terminal, function: the core's form of a rule
+    CoreRule = tuple[int, float, int, int, bool, Callable[[float, Array], float] | None]
+
+__all__ = ["Event", "function", "mode_crosses", "test_minimum", "train_below"]
+
+
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class mode_crosses(Event):
+    """A singular value of the output map crosses a level.
+
+    `level` is "kappa" (the threshold between lazy and active, of a start with a known
+    law) or a number > 0; `mode` counts from 0, the largest, and None is every mode;
+    `direction` is +1 for upward crossings only, -1 for downward, 0 for both.
+    """
+
+    level: float | Literal["kappa"] = "kappa"
+    mode: int | None = None
+    direction: int = 0
+    terminal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.level != "kappa":
+            validate.real("mode_crosses: level", self.level, above=0)
+        if self.mode is not None:
+            validate.integer("mode_crosses: mode", self.mode, at_least=0)
+        _check_direction("mode_crosses", self.direction)
+
+
+@dataclass(frozen=True)
+class train_below(Event):
+    """The train error falls below `level`."""
+
+    level: float
+    terminal: bool = False
+
+    def __post_init__(self) -> None:
+        validate.real("train_below: level", self.level, above=0)
+
+
+@dataclass(frozen=True)
+class test_minimum(Event):
+    """The test error passes a minimum. Needs a task with a known truth."""
+
+    __test__ = False  # not a test for pytest to collect
+
+    terminal: bool = False
+
+
+@dataclass(frozen=True)
+class function(Event):
+    """A function ``g(t, A) -> float`` of time and output map changes sign."""
+
+    g: Callable[[float, Any], float]
+    direction: int = 0
+    terminal: bool = False
+    name: str = "function"
+
+    def __post_init__(self) -> None:
+        if not callable(self.g):
+            message = f"function: g must be a function of (t, A), not {self.g!r}"
+            raise TypeError(message)
+        _check_direction("function", self.direction)
+
+
+def rules(
+    events: Any, task: Task, kappa: float | None, *, has_train_error: bool
+) -> tuple[list[dict[str, Any]], list[CoreRule]]:
+    """Return what each of the core's rules is called, and the rules.
+
+    Raises
+    ------
+    TypeError
+        When `events` holds anything but events and functions.
+    ValueError
+        When an event asks for what the run does not know.
+    """
+    if events is None:
+        events = ()
+    elif isinstance(events, Event) or not isinstance(events, Iterable):
+        events = (events,)
+    names: list[dict[str, Any]] = []
+    core: list[CoreRule] = []
+    for event in events:
+        name: dict[str, Any] = {"name": type(event).__name__}
+        if isinstance(event, mode_crosses):
+            level = _level(event, kappa)
+            for mode in _modes(event, min(task.shape)):
+                names.append(name | {"mode": mode, "level": level})
+                core.append((0, level, mode, event.direction, event.terminal, None))
+            continue
+        if isinstance(event, train_below):
+            if not has_train_error:
+                message = "events: train_below needs a task with a cost"
+                raise ValueError(message)
+            name["level"] = event.level
+            core.append((1, event.level, 0, -1, event.terminal, None))
+        elif isinstance(event, test_minimum):
+            if task.truth is None:
+                message = "events: test_minimum needs a task with a known truth"
+                raise ValueError(message)
+            core.append((2, 0.0, 0, 1, event.terminal, None))
+        elif isinstance(event, function):
+            name["name"] = event.name
+            core.append((3, 0.0, 0, event.direction, event.terminal, event.g))
+        elif callable(event) and not isinstance(event, type):
+            name["name"] = getattr(event, "__name__", "function")
+            direction = int(getattr(event, "direction", 0))
+            terminal = bool(getattr(event, "terminal", False))
+            core.append((3, 0.0, 0, direction, terminal, event))
+        else:
+            message = (
+                "events must be events of linflow.events (mode_crosses, train_below, "
+                "test_minimum, function), functions g(t, A), or a sequence, not "
+                f"{event!r}"
+            )
+            raise TypeError(message)
+        names.append(name)
+    return names, core
+
+
+def found(
+    names: list[dict[str, Any]],
+    core: list[CoreRule],
+    record: list[tuple[int, float, int]],
+) -> list[dict[str, Any]]:
+    """Return the events that the core found, named."""
+    return [
+        names[rule]
+        | {"time": time, "direction": direction, "terminal": bool(core[rule][4])}
+        for rule, time, direction in record
+    ]
+
+
+def _level(event: mode_crosses, kappa: float | None) -> float:
+    if event.level != "kappa":
+        return float(event.level)
+    if kappa is None:
+        message = (
+            "events: mode_crosses needs a level: kappa is not known for this start "
+            "(it is for Gaussian(...) with two layers and the plain cost)"
+        )
+        raise ValueError(message)
+    return kappa
+
+
+def _modes(event: mode_crosses, count: int) -> range:
+    if event.mode is None:
+        return range(count)
+    if event.mode >= count:
+        message = f"events: mode must be below min(shape) = {count}, not {event.mode}"
+        raise ValueError(message)
+    return range(event.mode, event.mode + 1)
+
+
+def _check_direction(name: str, direction: int) -> None:
+    if direction not in (-1, 0, 1):
+        message = f"{name}: direction must be -1, 0 or 1, not {direction!r}"
+        raise ValueError(message)

@@ -1,0 +1,292 @@
+"""Gradient flow of linear networks of any depth under any cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from linflow import _progress as progress_bar
+from linflow import _validate as validate
+from linflow import events as event_module
+from linflow._core import flow as core
+from linflow._cost import core_cost, has_train_error, layer_rates
+from linflow._options import OBSERVABLES
+from linflow.deep import DeepNetwork, with_layers
+from linflow.initial import any_network
+from linflow.rescaling import Rescaling
+from linflow.status import Status
+from linflow.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike
+
+    from linflow._core import Array
+    from linflow._streams import RngLike
+    from linflow.network import Network
+    from linflow.task import Task
+
+METHODS = ("auto", "euler", "rk4", "dopri5", "dop853", "rkc2")
+"""Methods of `gradient_flow`; "auto" picks and switches."""
+
+
+def gradient_flow(
+    task: Task,
+    init: Any,
+    *,
+    times: ArrayLike,
+    rtol: float = 1e-6,
+    atol: float | None = None,
+    method: str = "auto",
+    step_size: float | None = None,
+    events: Any = (),
+    conserve: bool = False,
+    learning_rates: float | Sequence[float] = (1.0, 1.0),
+    scale: float = 1.0,
+    rng: RngLike = None,
+    observe: str | Sequence[str] = OBSERVABLES,
+    top: int | None = None,
+    save_product: bool = False,
+    save_weights: bool = False,
+    dtype: str = "float64",
+    progress: bool | Callable[[int], Any] = False,
+    raise_on_failure: bool = True,
+) -> Trajectory:
+    """Integrate the gradient flow of a network, any depth and cost, at any width.
+
+    ``dW_l/dt = -eta_l scale (W_L ... W_{l+1})^T G (W_{l-1} ... W_1)^T`` with output map
+    ``A = scale W_L ... W_1`` and ``G`` the gradient of the task's cost at A.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be learned, shape (d_out, d_in); with a covariance, a mask or a
+        gradient of one's own alike.
+    init : Gaussian, Weights, Network, DeepNetwork or Trajectory
+        The initial network, or a trajectory to go on from its last state.
+    times : array_like, shape (time,)
+        Save points, ascending, from 0 = the start (of this run) on; the run ends at the
+        last.
+    rtol : float
+        Tolerance per step on the state, ``|error|_F <= atol + rtol |y - y(0)|_F``;
+        between about 10 ε of the precision and 1.
+    atol : float, optional
+        By default `rtol` times the size of the start: ``|y(0)|_F``, or where that is
+        large and hardly moves (lazy, or one large layer) the distance in the weights
+        that corresponds to ``|T|`` in A.
+    method : {"auto", "euler", "rk4", "dopri5", "dop853", "rkc2"}
+        Explicit Runge-Kutta of order 1, 4, 5(4), 8(5,3), or the stabilised
+        Runge-Kutta-Chebyshev of order 2. "auto" takes dopri5 (rtol > 3e-5) or dop853,
+        and rkc2 while these are held up by their stability.
+    step_size : float, optional
+        Fixed steps of that size instead of error control.
+    events : event, function or sequence
+        See `linflow.events`; found ones are in ``.events`` of the trajectory.
+    conserve : bool
+        Keep the balance matrix ``W2^T W2 / eta2 - W1 W1^T / eta1`` to rounding, by a
+        Lie-group method of order 4 (two layers; `method` must be "auto"). Steps end at
+        the save points.
+    learning_rates : float or sequence of float
+        Factor eta_l >= 0 of each layer, input layer first.
+    scale : float
+        Output scale, not zero.
+    rng : int, SeedSequence, Generator, BitGenerator or None
+        Root of the stream of a random `init`; the same gives the same network in
+        every dynamics.
+    observe : str or sequence of str
+        Of "train_error", "test_error", "singular_values".
+    top : int, optional
+        Number of singular values; all when min(shape) <= 64, else 8.
+    save_product, save_weights : bool
+        Keep the output map, or all layers, at save points.
+    dtype : {"float64", "float32"}
+        Precision of the run.
+    progress : bool or callable
+        Show a bar, or call a function with the percentage of the time span done.
+    raise_on_failure : bool
+        Raise `RunFailed` when the run fails; otherwise see ``.status``.
+
+    Returns
+    -------
+    Trajectory
+        With ``.steps``, ``.rejected``, ``.rhs_evaluations`` and ``.segments``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range.
+    MemoryError
+        When what is to be kept would not fit.
+    RunFailed
+        When the step size underflows or the run diverges; it carries ``.trajectory``.
+    Interrupted
+        On Ctrl-C, with what was done as ``.partial``.
+    Exception
+        What a function of the user's raises, with what was done as ``.trajectory``.
+
+    Notes
+    -----
+    Cost: three products of d_out x d_in x min(width, d_in + d_out) per right-hand side
+    for two layers; each save point costs one more.
+
+    References
+    ----------
+    Hairer, Nørsett, Wanner, "Solving Ordinary Differential Equations I", 1993 (dopri5,
+    dop853). Sommeijer, Shampine, Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2).
+    Celledoni, Marthinsen, Owren, Future Gener. Comput. Syst. 19, 2003 (conserve).
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> task = lf.low_rank_task(20, rank=2, rng=0)
+    >>> run = lf.gradient_flow(task, lf.Gaussian(1e6, 1e-8), times=[0, 0.5, 1], rng=0)
+    >>> run.status, run.singular_values.shape
+    (<Status.REACHED_END: 1>, (3, 20))
+    """
+    points = validate.times("times", times, infinite=False)
+    conserve = bool(conserve)
+    precision = validate.dtype(dtype)
+    rtol = validate.real("rtol", rtol, above=0)
+    if atol is not None:
+        atol = validate.real("atol", atol, at_least=0)
+    if step_size is not None:
+        step_size = validate.real("step_size", step_size, above=0)
+    method = validate.choice("method", method, METHODS)
+    names, top = _observed(task, observe, top)
+    scale = Rescaling.check(1.0, scale, frozen=True).scale
+    network = any_network(init, task, rng)
+    layers = network.layers
+    rates = layer_rates(learning_rates, len(layers))
+    if conserve:
+        if len(layers) != 2 or method != "auto" or min(rates) == 0:
+            message = (
+                "conserve must be False here: it takes two layers that both learn, and "
+                f"method='auto', not {len(layers)} layers at {rates} and {method!r}"
+            )
+            raise ValueError(message)
+        method = "lie4"
+    known: dict[str, Any] = {"kappa": None}
+    if not isinstance(network, DeepNetwork) and task.plain:
+        known = dict(Rescaling.check(rates, scale, frozen=True).levels(network.law))
+    event_names, event_rules = event_module.rules(
+        events, task, known["kappa"], has_train_error=has_train_error(task)
+    )
+    _check_memory(
+        len(points),
+        top,
+        (task.shape[0] * task.shape[1] if save_product else 0)
+        + (sum(layer.size for layer in layers) if save_weights else 0),
+        sum(layer.size for layer in layers),
+        precision,
+    )
+    run = core.run_float64 if precision == "float64" else core.run_float32
+    with progress_bar.bar(progress, 100, "%") as update:
+        record = run(
+            layers=[np.asfortranarray(layer, dtype=precision) for layer in layers],
+            cost=core_cost(task, precision),
+            learning_rates=rates,
+            scale=scale,
+            times=points.tolist(),
+            events=event_rules,
+            method=method,
+            rtol=rtol,
+            atol=np.nan if atol is None else atol,
+            fixed_step=0.0 if step_size is None else step_size,
+            land=conserve,
+            top=top,
+            save_product=bool(save_product),
+            save_weights=bool(save_weights),
+            progress=update,
+        )
+    known["events"] = event_module.found(event_names, event_rules, record["events"])
+    trajectory = _trajectory(
+        record, names, network, step_size, bool(save_weights), known
+    )
+    return trajectory.checked(
+        raise_on_failure=raise_on_failure, raised=record["raised"]
+    )
+
+
+def _observed(
+    task: Task, observe: str | Sequence[str], top: int | None
+) -> tuple[set[str], int]:
+    """Return what is observed and how many singular values."""
+    names = set(validate.choices("observe", observe, OBSERVABLES))
+    if task.truth is None:
+        names.discard("test_error")
+    if not has_train_error(task):
+        names.discard("train_error")
+    smaller = min(task.shape)
+    if "singular_values" not in names:
+        return names, 0
+    if top is None:
+        return names, smaller if smaller <= 64 else 8
+    top = validate.integer("top", top, at_least=1)
+    if top > smaller:
+        message = f"top must be at most min(shape) = {smaller}, not {top}"
+        raise ValueError(message)
+    return names, top
+
+
+def _check_memory(
+    points: int,
+    top: int,
+    kept: int,
+    state: int,
+    precision: Literal["float64", "float32"],
+) -> None:
+    """Refuse a run whose save points and workspace (22 states) would not fit."""
+    word = np.dtype(precision).itemsize
+    validate.memory(
+        f"a flow with {points} save points",
+        points * (24.0 + 8.0 * top + word * kept) + 22.0 * word * state,
+        "give fewer times, or keep less at each",
+    )
+
+
+def _trajectory(
+    record: dict[str, Any],
+    names: set[str],
+    network: Network,
+    step_size: float | None,
+    save_weights: bool,
+    known: dict[str, Any],
+) -> Trajectory:
+    """Return the trajectory of the core's record."""
+    status = Status(record["status"])
+    segments = record["segments"]
+    steps = sum(segment["steps"] for segment in segments)
+    layers: list[Array] = record["layers"]
+    weights: tuple[Array, ...] | None = None
+    if save_weights:
+        flat, blocks, start = record["weights"], [], 0
+        for layer in layers:
+            rows, columns = layer.shape
+            block = flat[:, start : start + layer.size]
+            blocks.append(block.reshape(-1, columns, rows).transpose(0, 2, 1))
+            start += layer.size
+        weights = tuple(blocks)
+    return Trajectory(
+        dynamics="gradient flow",
+        times=record["times"],
+        train_error=record["train_error"] if "train_error" in names else None,
+        test_error=record["test_error"] if "test_error" in names else None,
+        singular_values=(
+            record["singular_values"] if "singular_values" in names else None
+        ),
+        product=record.get("product"),
+        weights=weights,
+        last_product=record["last_product"],
+        network=with_layers(network, layers),
+        status=status,
+        detail=f"at time {record['time']:.6g}" if status <= 0 else "",
+        steps=steps,
+        rejected=sum(segment["rejected"] for segment in segments),
+        rhs_evaluations=record["rhs_evaluations"],
+        segments=segments,
+        step_size=step_size,
+        attrs={"atol": record["atol"]},
+        **known,
+    )

@@ -1,0 +1,64 @@
+"""Gradient descent of any depth under any cost; `gradient_descent` calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow import _progress as progress_bar
+from linflow._core import layer_descent as core
+from linflow._cost import core_cost, has_train_error, layer_rates
+from linflow._options import OBSERVABLES
+from linflow.deep import with_layers
+from linflow.rescaling import Rescaling
+from linflow.trajectory import Trajectory, from_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linflow._options import Stepped
+    from linflow.network import Network
+    from linflow.task import Task
+
+
+def layer_descent(
+    task: Task,
+    network: Network,
+    options: Stepped,
+    learning_rates: Any,
+    scale: Any,
+    progress: bool | Callable[[int], Any],
+) -> tuple[Trajectory, object]:
+    """Run it; return the trajectory and what was raised meanwhile, if anything."""
+    more = sorted(set(options.observe) - set(OBSERVABLES))
+    if more or options.track != "order":
+        message = (
+            f"observe must be among {OBSERVABLES} and track 'order' for deep networks "
+            f"and other costs, not {more} and {options.track!r}"
+        )
+        raise ValueError(message)
+    layers = network.layers
+    rates = layer_rates(learning_rates, len(layers))
+    scale = Rescaling.check(1.0, scale, frozen=True).scale
+    run = core.run_float64 if options.dtype == "float64" else core.run_float32
+    with progress_bar.bar(progress, options.rules.max_steps, "step") as update:
+        record = run(
+            layers=[np.asfortranarray(layer, dtype=options.dtype) for layer in layers],
+            cost=core_cost(task, options.dtype),
+            learning_rates=rates,
+            scale=scale,
+            progress=update,
+            **options.keywords(),
+        )
+    observe = set(options.observe)
+    if not has_train_error(task):
+        observe.discard("train_error")
+    trajectory = from_record(
+        record,
+        step_size=options.step_size,
+        observe=tuple(observe),
+        dynamics="gradient descent",
+        network=with_layers(network, record["layers"]),
+    )
+    return trajectory, record["raised"]
