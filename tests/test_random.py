@@ -70,3 +70,22 @@ def test_bad_rng(bad: object) -> None:
 def test_root_survives_its_sequence(entropy: int, seed: int) -> None:
     root = streams.Root(entropy, (seed,))
     assert streams.root(root.sequence()) == root
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(st.integers(0, 2**200), st.lists(st.integers(0, 2**64), min_size=1)),
+    st.integers(0, 2**40),
+    st.lists(st.floats(allow_nan=False), min_size=2, max_size=5),
+)
+def test_many_streams_at_once_equal_seed_sequences(
+    entropy: int | list[int], seed: int, parameters: list[float]
+) -> None:
+    root = streams.Root(
+        entropy if isinstance(entropy, int) else tuple(entropy), (seed,)
+    )
+    purpose = streams.Purpose.NETWORK
+    many = root.state_words(purpose, 3.0, np.array(parameters))
+    for words, value in zip(many, parameters, strict=True):
+        one = streams.state_words(root.stream(purpose, 3.0, value))
+        np.testing.assert_array_equal(words, one)

@@ -56,6 +56,26 @@ class Root(NamedTuple):
             self.entropy, spawn_key=(int(purpose), *self.seed, *words)
         )
 
+    def state_words(
+        self, purpose: Purpose, *parameters: float | NDArray[np.float64]
+    ) -> NDArray[np.uint64]:
+        """Seed words of the streams of many sets of parameters, shape (count, 4).
+
+        What ``state_words(self.stream(purpose, ...))`` gives for each, without an
+        object per stream: NumPy's documented mixing of entropy, on arrays.
+        """
+        columns = np.broadcast_arrays(*(np.atleast_1d(one) for one in parameters))
+        count = columns[0].size
+        fixed = _uint32_words(self.entropy)
+        fixed += [0] * (_POOL - len(fixed))
+        for key in (int(purpose), *self.seed):
+            fixed += _uint32_words(key)
+        words = [np.full(count, word, dtype=np.uint32) for word in fixed]
+        for column in columns:
+            bits = (column.astype(np.float64) + 0.0).view(np.uint64)
+            words += [bits.astype(np.uint32), (bits >> np.uint64(32)).astype(np.uint32)]
+        return _generate(_mix_entropy(words))
+
 
 def root(rng: RngLike) -> Root:
     """Return the root of all streams from whatever ``default_rng`` takes.
@@ -96,6 +116,61 @@ def root(rng: RngLike) -> Root:
 def state_words(stream: np.random.SeedSequence) -> NDArray[np.uint64]:
     """Seed words, shape (4,), that the core's generator starts from."""
     return stream.generate_state(4, np.uint64).astype(np.uint64, copy=False)
+
+
+_POOL = 4  # words of a SeedSequence's pool
+
+
+def _uint32_words(value: int | tuple[int, ...]) -> list[int]:
+    """Return an integer, or several, as 32-bit words, the low ones first."""
+    if not isinstance(value, int):
+        return [word for one in value for word in _uint32_words(one)]
+    words = [value & 0xFFFFFFFF]
+    while value := value >> 32:
+        words.append(value & 0xFFFFFFFF)
+    return words
+
+
+class _Hash:
+    """A running multiplicative hash of 32-bit words; wraps around by design."""
+
+    def __init__(self, start: int, factor: int) -> None:
+        self.constant, self.factor = start, factor
+
+    def __call__(self, word: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        out: NDArray[np.uint32] = word ^ np.uint32(self.constant)
+        self.constant = self.constant * self.factor & 0xFFFFFFFF
+        out = out * np.uint32(self.constant)
+        return out ^ (out >> np.uint32(16))
+
+
+def _mix_entropy(words: list[NDArray[np.uint32]]) -> list[NDArray[np.uint32]]:
+    """Return the pools of many seed sequences at once; `words` per position."""
+    mash = _Hash(0x43B0D7E5, 0x931E8875)
+
+    def mix(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        out: NDArray[np.uint32] = x * np.uint32(0xCA01F9DD)
+        out = out - y * np.uint32(0x4973F715)
+        return out ^ (out >> np.uint32(16))
+
+    pool = [mash(word) for word in words[:_POOL]]
+    for source in range(_POOL):
+        for place in range(_POOL):
+            if source != place:
+                pool[place] = mix(pool[place], mash(pool[source]))
+    for word in words[_POOL:]:
+        for place in range(_POOL):
+            pool[place] = mix(pool[place], mash(word))
+    return pool
+
+
+def _generate(pool: list[NDArray[np.uint32]]) -> NDArray[np.uint64]:
+    """Return four 64-bit words of each pool, shape (count, 4)."""
+    mash = _Hash(0x8B51F9DD, 0x58F38DED)
+    halves = [mash(pool[i % _POOL]).astype(np.uint64) for i in range(8)]
+    return np.stack(
+        [halves[i] | (halves[i + 1] << np.uint64(32)) for i in range(0, 8, 2)], axis=1
+    )
 
 
 def _words(value: float) -> tuple[int, int]:

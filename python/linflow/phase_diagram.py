@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -204,7 +203,7 @@ def phase_diagram(
         del record["distance"]
     for name in spectral.PANELS.keys() - set(observe):
         del record[name]
-    data = _dataset(record, shape, axis_sigma2, axis_w, d, cells["width"])
+    data = _dataset(record, shape, axis_sigma2, axis_w, cells)
     data.attrs = {
         "d": d,
         "rank": rank,
@@ -278,37 +277,46 @@ def _cells(
     tasks: list[Task],
     plan: Protocol,
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of cell parameters, in the order of the data set."""
-    count = gamma_w.size * gamma_sigma2.size * len(roots)
-    widths = [core_network.realised_width(float(w), d, d) for w in float(d) ** gamma_w]
-    variances = [float(v) for v in float(d) ** gamma_sigma2]
-    seed = np.empty((count, 4), dtype=np.uint64)
-    width, variance = np.empty(count), np.empty(count)
-    task = np.empty(count, dtype=np.int64)
-    step_size = np.empty(count)
-    norms = [float(np.linalg.norm(one.truth, 2)) for one in tasks]  # type: ignore[arg-type]
-    grid = itertools.product(
-        range(gamma_w.size), range(gamma_sigma2.size), range(len(roots))
+    """Return the arrays of cell parameters, in the order of the data set.
+
+    Widths and variances are powers as Python computes them, not as arrays, whose last
+    bit may depend on the processor: the streams are keyed by their bits.
+    """
+    shape = (gamma_w.size, gamma_sigma2.size, len(roots))
+    powers = [
+        [float(d) ** one for one in axis.tolist()] for axis in (gamma_w, gamma_sigma2)
+    ]
+    widths = np.array([core_network.realised_width(w, d, d) for w in powers[0]])
+    grids = np.broadcast_arrays(
+        widths[:, None, None],
+        np.array(powers[1])[None, :, None],
+        np.arange(len(roots)),
     )
-    for i, (row, column, number) in enumerate(grid):
-        w, sigma2 = widths[row], variances[column]
-        stream = roots[number].stream(streams.Purpose.NETWORK, d, d, w, sigma2, sigma2)
-        seed[i] = streams.state_words(stream)
-        width[i], variance[i], task[i] = w, sigma2, number
-        step_size[i] = (
-            plan.step_size
-            if plan.step_size is not None
-            else published_step_size(
-                gamma_sigma2[column], gamma_w[row], d=d, truth_norm=norms[number]
+    width, variance, task = (grid.ravel() for grid in grids)
+    seed = np.empty((*shape, 4), dtype=np.uint64)
+    step_size = np.empty(shape)
+    for number, (one, its_task) in enumerate(zip(roots, tasks, strict=True)):
+        here = task == number
+        seed[:, :, number] = one.state_words(
+            streams.Purpose.NETWORK, d, d, width[here], variance[here], variance[here]
+        ).reshape(*shape[:2], 4)
+        if plan.step_size is None:
+            assert its_task.truth is not None
+            step_size[:, :, number] = published_step_size(
+                gamma_sigma2[None, :],
+                gamma_w[:, None],
+                d=d,
+                truth_norm=float(np.linalg.norm(its_task.truth, 2)),
             )
-        )
+        else:
+            step_size[:, :, number] = plan.step_size
     return {
         "task": task,
-        "seed": seed,
+        "seed": seed.reshape(-1, 4),
         "width": width,
         "variance1": variance,
         "variance2": variance,
-        "step_size": step_size,
+        "step_size": step_size.ravel(),
     }
 
 
@@ -328,11 +336,12 @@ def _dataset(
     shape: tuple[int, int, int],
     gamma_sigma2: Array,
     gamma_w: Array,
-    d: int,
-    width: Array,
+    cells: dict[str, NDArray[Any]],
 ) -> xr.Dataset:
     import xarray as xr
 
+    widths = cells["width"].reshape(shape)[:, 0, 0]
+    variances = cells["variance1"].reshape(shape)[0, :, 0]
     dims = ("gamma_w", "gamma_sigma2", "seed")
     data = xr.Dataset(
         {
@@ -351,8 +360,8 @@ def _dataset(
                 {"long_name": "log_d of the initial variance"},
             ),
             "seed": np.arange(shape[2]),
-            "width": ("gamma_w", width.reshape(shape)[:, 0, 0], {"long_name": "width"}),
-            "variance": ("gamma_sigma2", float(d) ** gamma_sigma2),
+            "width": ("gamma_w", widths, {"long_name": "width"}),
+            "variance": ("gamma_sigma2", variances),
         },
     )
     data["status"].attrs |= {
