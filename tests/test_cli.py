@@ -82,6 +82,7 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
         (["--gamma-sigma2", "nan", "0"], "gamma_sigma2 must be finite"),
         (["--panels", "colour"], "--panels must be one of"),
         (["--seeds", "0"], "seeds must be"),
+        (["--gamma-sigma2", "800", "900"], "gamma_sigma2 must be between"),
         (["--rng", "-4"], "rng must be a non-negative integer"),
         (["--dtype", "int8"], "dtype must be"),
         (["--threads", "0"], "n_threads must be"),

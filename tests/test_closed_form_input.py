@@ -97,3 +97,32 @@ def test_bad_matrices(matrix: Any, error: type[Exception], match: str) -> None:
         lf.Task(matrix)
     with pytest.raises(error, match=f"W1 {match}"):
         lf.Weights(matrix, np.eye(3))
+
+
+@pytest.mark.parametrize("dynamics", [lf.closed_form, lf.lazy, lf.balanced])
+def test_ctrl_c_keeps_the_times_that_are_done(dynamics: Any) -> None:
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    task = lf.low_rank_task((30, 30), 2, rng=0)
+    with pytest.raises(lf.Interrupted) as caught:
+        dynamics(
+            task, lf.Gaussian(10, 1e-2), times=np.linspace(0, 1, 20_000), rng=0,
+            progress=interrupt,
+        )  # fmt: skip
+    partial = caught.value.partial
+    assert 0 < len(partial.times) < 20_000
+    assert np.isfinite(partial.train_error).all()
+    residual = partial.last_product - task.target
+    assert (residual**2).mean() == pytest.approx(partial.train_error[-1], rel=1e-10)
+
+
+def test_crossing_times_of_repeated_and_infinite_times() -> None:
+    task = lf.low_rank_task((8, 6), 2, rng=0)
+    run = lf.closed_form(
+        task, lf.Gaussian(1e6, 1e-6), times=[0, 0.05, 0.05, 0.1, INF], rng=0
+    )
+    crossings = run.crossing_times
+    assert crossings is not None
+    assert crossings[0] < 0.1
+    assert crossings[1] == INF  # after the last finite time

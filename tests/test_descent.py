@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -274,3 +275,30 @@ def test_bad_types_and_shapes() -> None:
         lf.gradient_descent(
             task, lf.Gaussian(9, 1), step_size=1, max_steps=10**13, save_product=True
         )
+
+
+def test_failures_survive_another_process() -> None:
+    task = lf.low_rank_task(6, 1, rng=0)
+    with pytest.raises(lf.RunFailed) as caught:
+        lf.gradient_descent(
+            task, lf.Gaussian(50, 1.0), step_size=10.0, max_steps=500, rng=0
+        )
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert again.trajectory.steps == caught.value.trajectory.steps
+    stopped = pickle.loads(pickle.dumps(lf.Interrupted("stopped", {"cells": 3})))
+    assert stopped.partial == {"cells": 3}
+
+
+def test_the_smaller_number_of_steps_counts() -> None:
+    task = lf.low_rank_task(6, 1, rng=0)
+    keywords: dict[str, Any] = {"step_size": 1e-4, "rng": 0}
+    for limit in (3, 5):
+        run = lf.gradient_descent(
+            task,
+            lf.Gaussian(9, 0.1),
+            max_steps=limit,
+            stop=stop.max_steps(4),
+            **keywords,
+        )
+        assert run.steps == min(limit, 4)

@@ -117,6 +117,8 @@ def test_expand_with_a_basis_of_ones_own(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(wide.gram, network.gram, atol=1e-12)
     with pytest.raises(ValueError, match="basis must be given"):
         network.expand()
+    with pytest.raises(ValueError, match="basis must have orthonormal columns"):
+        network.expand(np.ones((20, 5)))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def crossing_times(times: ArrayLike, values: ArrayLike, level: float) -> Array:
     Parameters
     ----------
     times : array_like, shape (time,)
-        Ascending.
+        Not decreasing; the last may be infinite.
     values : array_like, shape (time, mode)
         One column per curve.
     level : float
@@ -62,12 +62,13 @@ def crossing_times(times: ArrayLike, values: ArrayLike, level: float) -> Array:
     ndarray, shape (mode,)
         Interpolated between points, in the logarithm where both values are positive
         (modes grow exponentially); the first time for a curve that starts above, NaN
-        for one that never gets there.
+        for one that never gets there, infinity for one that does so after the last
+        finite time.
 
     Raises
     ------
     TypeError, ValueError
-        When shapes do not match, times do not ascend or the level is NaN.
+        When shapes do not match, times decrease or the level is NaN.
 
     Examples
     --------
@@ -83,8 +84,8 @@ def crossing_times(times: ArrayLike, values: ArrayLike, level: float) -> Array:
             f"{t.shape} and {s.shape}"
         )
         raise ValueError(message)
-    if not (np.diff(t) > 0).all():
-        message = "times must ascend"
+    if (t[1:] < t[:-1]).any():
+        message = "times must not decrease"
         raise ValueError(message)
     level = validate.real("level", level, finite=False)
     above = s > level
@@ -95,6 +96,8 @@ def crossing_times(times: ArrayLike, values: ArrayLike, level: float) -> Array:
         a, b, k = s[i - 1, mode], s[i, mode], level
         if a > 0 and k > 0:
             a, b, k = np.log(a), np.log(b), np.log(k)
+        if t[i] == t[i - 1] or np.isinf(t[i]):
+            continue  # at once, or somewhere before infinity
         if np.isfinite(a):
             out[mode] = t[i - 1] + (t[i] - t[i - 1]) * (k - a) / (b - a)
     return out

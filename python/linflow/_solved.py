@@ -56,7 +56,7 @@ def trajectory(
         )
     observe = options.observe
     spectrum: dict[str, Any] = {}
-    if options.needs_order:
+    if options.needs_order and record["raised"] is None:
         # Times are solved in any order; modes need theirs.
         looks = core.observe(
             [np.asfortranarray(unit * one, dtype=float) for one in record["product"]],

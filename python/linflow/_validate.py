@@ -54,8 +54,10 @@ def integer(name: str, value: Any, *, at_least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         message = f"{name} must be {allowed}, not {value!r}"
         raise TypeError(message)
-    if value < at_least:
-        message = f"{name} must be {allowed}, not {int(value)}"
+    if not at_least <= int(value) < 2**63:
+        message = f"{name} must be {allowed} and < 2^63, not {int(value)}"
+        if int(value) < at_least:
+            message = f"{name} must be {allowed}, not {int(value)}"
         raise ValueError(message)
     return int(value)
 
@@ -216,7 +218,11 @@ def choice(name: str, value: Any, allowed: Iterable[str]) -> str:
 
 def choices(name: str, value: Any, allowed: Sequence[str]) -> tuple[str, ...]:
     """Return a tuple of allowed words, from one word or several."""
-    words = (value,) if isinstance(value, str) else tuple(value)
+    try:
+        words = (value,) if isinstance(value, str) else tuple(value)
+    except TypeError:
+        message = f"{name} must be one or more of {list(allowed)}, not {value!r}"
+        raise TypeError(message) from None
     return tuple(choice(name, word, allowed) for word in words)
 
 

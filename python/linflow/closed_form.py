@@ -162,7 +162,9 @@ def closed_form(
         dynamics="closed form",
         exact=levels.exact,
         closure_residual=levels.residual,
-        error_bound=error_bound(
+        error_bound=None
+        if record["raised"] is not None
+        else error_bound(
             levels, task.target / rescaling.output, standard, record["last_product"]
         ),
         **solved.output_levels(levels.law, rescaling),

@@ -82,7 +82,9 @@ class Network:
         self.W1: Array = validate.matrix("W1", W1)
         units = self.W1.shape[0]
         self.W2: Array = validate.matrix("W2", W2, shape=(None, units))
-        self.width = float(units) if width is None else validate.real("width", width)
+        self.width = (
+            float(units) if width is None else validate.real("width", width, above=0)
+        )
         self.law = law
         self.basis: Array | None = (
             None
@@ -153,6 +155,13 @@ class Network:
             columns = self.basis
         else:
             columns = validate.matrix("basis", basis, shape=(None, self.W1.shape[0]))
+            defect = abs(columns.T @ columns - np.eye(columns.shape[1])).max()
+            if defect > 1e-8:
+                message = (
+                    "basis must have orthonormal columns; basis^T basis differs from "
+                    f"the identity by {defect:.2g}"
+                )
+                raise ValueError(message)
         return Network(
             columns @ self.W1, self.W2 @ columns.T, width=self.width, law=self.law
         )

@@ -159,6 +159,7 @@ def phase_diagram(
     axis_sigma2 = validate.axis("gamma_sigma2", gamma_sigma2)
     axis_w = validate.axis("gamma_w", gamma_w)
     _check_widths(d, axis_w)
+    _check_variances(d, axis_sigma2)
     seeds = validate.integer("seeds", seeds, at_least=1)
     kinds = _kinds(dynamics, distance_to)
     plan = Protocol.check(protocol)
@@ -265,6 +266,17 @@ def _check_widths(d: int, gamma_w: Array) -> None:
             message = (
                 f"gamma_w must be between 0 and {top:.3g} (widths 1 to "
                 f"{MAX_WIDTH:g} at d = {d}), not {exponent:g}"
+            )
+            raise ValueError(message)
+
+
+def _check_variances(d: int, gamma_sigma2: Array) -> None:
+    top = 300 / np.log10(d)
+    for exponent in gamma_sigma2:
+        if not -top <= exponent <= top:
+            message = (
+                f"gamma_sigma2 must be between {-top:.3g} and {top:.3g} (variances "
+                f"1e-300 to 1e300 at d = {d}), not {exponent:g}"
             )
             raise ValueError(message)
 

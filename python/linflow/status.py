@@ -47,6 +47,10 @@ class RunFailed(RuntimeError):
         super().__init__(message)
         self.trajectory = trajectory
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way back from another process."""
+        return type(self), (str(self), self.trajectory)
+
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during long work; ``.partial`` holds what was finished by then.
@@ -58,3 +62,7 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, message: str, partial: Any) -> None:
         super().__init__(message)
         self.partial = partial
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way back from another process."""
+        return type(self), (str(self), self.partial)

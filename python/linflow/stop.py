@@ -112,8 +112,9 @@ def combine(
         rules = [stop]
     if steps is not None:
         steps = validate.integer("max_steps", steps, at_least=0)
+        limits = [rule.steps for rule in rules if isinstance(rule, max_steps)]
         rules = [rule for rule in rules if not isinstance(rule, max_steps)]
-        rules.append(max_steps(steps))
+        rules.append(max_steps(min([steps, *limits])))
     words: dict[str, Any] = {}
     for rule in rules:
         if isinstance(rule, max_steps):

@@ -300,7 +300,7 @@ def low_rank_task(
     >>> [round(float(s), 1) for s in task.singular_values[:4]]
     [21.9, 14.1, 9.2, 8.0]
     """
-    if isinstance(shape, int):
+    if isinstance(shape, int | np.integer):
         shape = (shape, shape)
     d_out, d_in = validate.shape_of("shape", shape)
     rank = validate.integer("rank", rank, at_least=1)

@@ -158,7 +158,8 @@ ndarray, shape (time,), or None
             When the run failed and `raise_on_failure` is true.
         """
         if isinstance(raised, KeyboardInterrupt):
-            message = f"interrupted after {self.steps} steps; .partial holds them"
+            points = len(self.times)
+            message = f"interrupted at save point {points}; .partial holds them"
             raise Interrupted(message, self) from raised
         if isinstance(raised, BaseException):
             raised.trajectory = self  # type: ignore[attr-defined]

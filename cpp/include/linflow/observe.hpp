@@ -148,6 +148,11 @@ bool record_times(const Solution<Scalar>& solution,
     record.spectrum.converged.resize(whole);
     record.product.resize(options.save_product ? whole * size : 0);
     record.last_product.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
+    if (whole > 0) {
+      Matrix<Scalar> coordinates(objective.d_out(), objective.d_in());
+      solution.evaluator()->coordinates(times[whole - 1], coordinates);
+      solution.product(coordinates, record.last_product);
+    }
   }
   return complete;
 }

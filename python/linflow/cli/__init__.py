@@ -16,7 +16,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code.
 
-    Bad input gives exit code 2 and one line on stderr, Ctrl-C 130.
+    Bad input and failed runs give exit code 2 and one line on stderr, Ctrl-C 130.
 
     Examples
     --------
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     from linflow.cli import dynamics, info, phase_diagram
+    from linflow.status import RunFailed
 
     parser = argparse.ArgumentParser(
         prog="linflow",
@@ -37,7 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (ValueError, TypeError, MemoryError, OSError, ImportError) as error:
+    except (
+        ValueError,
+        TypeError,
+        ArithmeticError,
+        MemoryError,
+        OSError,
+        ImportError,
+        RunFailed,
+    ) as error:
         text = " ".join(str(error).split())
         print(f"linflow {options.command}: {text}", file=sys.stderr)
         return BAD_INPUT

@@ -60,7 +60,7 @@ class Run:
     several: bool
     label: str
     times: Floats
-    train: Floats
+    train: Floats | None
     test: Floats | None
     singular_values: Floats | None
     kappa: float | None
@@ -112,8 +112,6 @@ def read_runs(
     for index, (one, label) in enumerate(zip(given, labels, strict=True)):
         times = np.asarray(one.times, dtype=np.float64)
         train = _array("train_error", one.train_error, times, 1)
-        if train is None:
-            raise ValueError("data has no train_error; observe it to draw the run")
         modes = _array("singular_values", one.singular_values, times, 2)
         runs.append(
             Run(

@@ -79,6 +79,8 @@ def errors(
         for name, values in (("train error", run.train), ("test error", run.test))
         if values is not None
     ]
+    if not curves:
+        raise ValueError("data has no train_error or test_error; observe one of them")
     for run, name, values in curves:
         ax.plot(
             run.times,
@@ -86,7 +88,10 @@ def errors(
             run.style,
             **LOOKS[name],
             **run.weight,
-            markevery=(0.03 * run.index, 0.12),
+            # matplotlib can't space markers along a curve without a finite point
+            markevery=(0.03 * run.index, 0.12)
+            if np.isfinite(run.times).any()
+            else None,
             label=name if len(runs) == 1 else f"{run.label}: {name}",
         )
     if yscale is None:
