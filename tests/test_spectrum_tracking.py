@@ -350,5 +350,5 @@ def test_other_bad_input() -> None:
         lf.spectrum.rank(np.eye(2), relative=0.1, absolute=1.0)
     with pytest.raises(ValueError, match="one shape"):
         lf.spectrum.follow([np.eye(2), np.eye(3)])
-    with pytest.raises(ValueError, match="ascend"):
+    with pytest.raises(ValueError, match="not decrease"):
         lf.spectrum.crossing_times([1, 0], [[1.0], [2.0]], 1.5)
