@@ -9,6 +9,7 @@ import numpy as np
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow import _validate as validate
+from linflow import modes
 from linflow._core import closed_form as core
 from linflow._options import OBSERVABLES, Timed
 from linflow.initial import initial_network
@@ -95,7 +96,7 @@ def closed_form(
     Trajectory
         With ``.exact`` (are the two levels met to rounding?), ``.closure_residual``
         (rho of theory §4), ``.error_bound`` (relative to max(|T|_F, |A(0)|_F), up to
-        the last time when the width is less than both dimensions) and a
+        the last time) and a
         ``.network`` to go on from: a factor of P, which for mu > 0 has
         d_in + d_out hidden units and is not a network of width w.
 
@@ -165,18 +166,27 @@ def closed_form(
         error_bound=None
         if record["raised"] is not None
         else error_bound(
-            levels, task.target / rescaling.output, standard, record["last_product"]
+            levels,
+            task.target / rescaling.output,
+            standard,
+            record["last_product"],
+            end=rescaling.time * float(options.times[-1]),
         ),
         **solved.output_levels(levels.law, rescaling),
     )
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
 
 
-def error_bound(levels: Levels, target: Array, start: Network, last: Array) -> float:
-    """Return the estimate of the closure's error, theory §4.
+def error_bound(
+    levels: Levels, target: Array, start: Network, last: Array, *, end: float
+) -> float:
+    """Return the estimate of the closure's error up to the time `end`, theory §4.
 
-    ``2 (narrow min(1, kappa / s_1*) rho + beyond) + 1e-12``, relative to
-    max(|T|_F, |A(0)|_F). ``narrow = min(3, (n / w)^1.5)`` where w < n, else 1, is
+    ``2 (narrow learned min(1, kappa / s_1*) rho + beyond) + 1e-12``, relative to
+    max(|T|_F, |A(0)|_F). What the closure neglects shows in a mode in proportion to
+    what the mode has learned, and alike in all modes: ``learned`` is the root mean
+    square of the fractions s_i(end) / s_i* (`linflow.modes`).
+    ``narrow = min(3, (n / w)^1.5)`` where w < n, else 1, is
     fitted: the last modes wait long for a network whose units are few. For mu > 0 the
     closure has full rank, which a network narrower than the task has not: ``beyond`` is
     the norm of the singular values of the closure's last A that come after the w-th, by
@@ -185,15 +195,21 @@ def error_bound(levels: Levels, target: Array, start: Network, last: Array) -> f
     """
     if levels.exact:
         return 1e-12
-    largest = float(np.linalg.norm(target, 2))
+    values = np.linalg.svd(target, compute_uv=False)
     kappa = levels.law.kappa
-    error = levels.residual * (1.0 if kappa >= largest else kappa / largest)
+    error = levels.residual * (1.0 if kappa >= values[0] else kappa / values[0])
+    start_size = float(np.linalg.norm(start.product))
+    overlap = start_size / np.sqrt(target.size)
+    reached = modes.curves([end], overlap, values, kappa)[0]
+    fractions = np.ones_like(values)  # of a mode whose target is 0: it only decays
+    np.divide(reached, values, out=fractions, where=values > 0)
+    error *= float(np.sqrt(np.mean(np.minimum(fractions, 1.0) ** 2)))
     narrow = max(1.0, sum(target.shape) / start.width)
     error *= float(min(3.0, narrow**1.5))
     if levels.mu > 0 and start.width < min(target.shape):
-        values = np.linalg.svd(last.astype(np.float64), compute_uv=False)
-        size = max(np.linalg.norm(target), np.linalg.norm(start.product))
-        error += float(np.linalg.norm(values[int(start.width) :]) / size)
+        tail = np.linalg.svd(last.astype(np.float64), compute_uv=False)
+        size = max(float(np.linalg.norm(values)), start_size)
+        error += float(np.linalg.norm(tail[int(start.width) :])) / size
     return 2 * error + 1e-12
 
 

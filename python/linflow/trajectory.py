@@ -83,13 +83,16 @@ ndarray, shape (time,), or None
         Where a run that failed stood; part of `message`.
     kappa, lam, mu : float or None
         Threshold and levels of the initial law in units of the output map, if known.
+    located_crossings : ndarray, shape (mode,), or None
+        Crossing times that a flow has located; part of `crossing_times`.
     exact : bool or None
         Of a closed form: whether its start has two levels to rounding.
     closure_residual, error_bound : float or None
         Of a closed form: the residual rho of the two levels, and the estimate
-        ``2 (narrow min(1, kappa/s_1*) rho + beyond) + 1e-12`` of the error of A
-        relative to max(``|T|_F``, ``|A(0)|_F``), theory §4; ``narrow`` is 1 to 3 where
-        the width is less than d_in + d_out, ``beyond`` is the part of the last A
+        ``2 (narrow learned min(1, kappa/s_1*) rho + beyond) + 1e-12`` of the error of A
+        relative to max(``|T|_F``, ``|A(0)|_F``), theory §4; ``learned`` is the share
+        of their targets that the modes reach by the last time (root mean square),
+        ``narrow`` is 1 to 3 where the width is less than d_in + d_out, ``beyond`` is the part of the last A
         that exceeds rank w, which a network of width w < min(shape) cannot follow.
     """
 
@@ -129,6 +132,7 @@ ndarray, shape (time,), or None
     exact: bool | None = None
     closure_residual: float | None = None
     error_bound: float | None = None
+    located_crossings: Array | None = None
     attrs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -140,9 +144,12 @@ ndarray, shape (time,), or None
     def crossing_times(self) -> Array | None:
         """When each singular value first exceeds kappa, shape (mode,).
 
-        Interpolated between save points (`linflow.spectrum.crossing_times`); NaN where
-        it never does. None without singular values or without a known kappa.
+        Located by a `gradient_flow` that observes "crossing_times"; else interpolated
+        between save points (`linflow.spectrum.crossing_times`). NaN where it never
+        does. None without singular values or without a known kappa.
         """
+        if self.located_crossings is not None:
+            return self.located_crossings
         if self.singular_values is None or self.kappa is None:
             return None
         return crossing_times(self.times, self.singular_values, self.kappa)
