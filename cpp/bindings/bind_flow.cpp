@@ -3,6 +3,7 @@
 
 #include "costs.hpp"
 #include "layers.hpp"
+#include "record.hpp"
 
 #include <memory>
 #include <string>
@@ -66,8 +67,8 @@ py::dict flow_to_dict(FlowRecord<Scalar>&& record,
   out["times"] = to_array(std::move(record.times), {points});
   out["train_error"] = to_array(std::move(record.train), {points});
   out["test_error"] = to_array(std::move(record.test), {points});
-  out["singular_values"] =
-      to_array(std::move(record.singular_values), {points, options.top});
+  spectrum_to_dict(
+      std::move(record.spectrum), options.spectrum.top, options.spectrum, points, out);
   if (options.save_product) {
     out["product"] = to_array(std::move(record.product), {points, d_in, d_out})
                          .attr("transpose")(0, 2, 1);
@@ -106,17 +107,19 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
          double fixed_step,
          bool land,
          Index top,
+         SpectrumOptions spectrum,
          bool save_product,
          bool save_weights,
          py::object progress) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
         const auto start = pack_layers(layers);
         std::optional<py::object> raised;
+        spectrum.top = top;
         const FlowOptions options{{method, rtol, 0.0, fixed_step},
                                   atol,
                                   event_rules(events, raised),
                                   times,
-                                  top,
+                                  std::move(spectrum),
                                   save_product,
                                   save_weights,
                                   land};
@@ -159,6 +162,7 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
       py::arg("fixed_step"),
       py::arg("land"),
       py::arg("top"),
+      py::arg("spectrum"),
       py::arg("save_product"),
       py::arg("save_weights"),
       py::arg("progress"));

@@ -20,9 +20,10 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
          Index save_every,
          Index top,
          bool save_product,
+         const SpectrumOptions& spectrum,
          py::object progress) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
-        const RecordOptions options{save_every, top, save_product};
+        const RecordOptions options{save_every, top, save_product, spectrum};
         LayerDescent<Scalar> dynamics(cost, shape, pack_layers(layers), step_size);
         Poller poller(std::move(progress));
         std::atomic<bool> cancelled{false};
@@ -58,6 +59,7 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
       py::arg("save_every"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg("spectrum"),
       py::arg("progress"));
 }
 

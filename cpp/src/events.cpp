@@ -19,17 +19,25 @@ EventWatch<Scalar>::EventWatch(Flow<Scalar>& flow, const std::vector<EventRule>&
       A_(flow.d_out(), flow.d_in()), wide_(flow.d_out(), flow.d_in()) {}
 
 template <class Scalar>
-double
-EventWatch<Scalar>::value(const EventRule& rule, double time, const Vector<Scalar>& y) {
-  const Errors errors = flow_.look(y, A_);
+void EventWatch<Scalar>::look(double time, const Vector<Scalar>& y) {
+  errors_ = flow_.look(y, A_);
+  looked_at_ = time;
+  values_known_ = false;
+}
+
+template <class Scalar>
+double EventWatch<Scalar>::value(const EventRule& rule, double time) {
   switch (rule.kind) {
   case EventKind::mode_crosses:
-    spectrum_.singular_values(A_, singular_values_);
+    if (!values_known_) {
+      spectrum_.singular_values(A_, singular_values_);
+      values_known_ = true;
+    }
     return singular_values_[rule.mode] - rule.level;
   case EventKind::train_below:
-    return errors.train - rule.level;
+    return errors_.train - rule.level;
   case EventKind::test_minimum:
-    return errors.test; // its slope counts: value_at()
+    return errors_.test; // its slope counts: value_at()
   case EventKind::function:
     wide_ = A_.template cast<double>();
     return rule.function(time, wide_);
@@ -42,23 +50,30 @@ template <class Scalar>
 double EventWatch<Scalar>::value_at(const EventRule& rule,
                                     Integrator<Scalar>& integrator,
                                     double time) {
+  const auto look_at = [&](double t) {
+    if (looked_at_ != t) { // the rules of a step share their looks
+      integrator.interpolate(t, y_);
+      look(t, y_);
+    }
+  };
   if (rule.kind != EventKind::test_minimum) {
-    integrator.interpolate(time, y_);
-    return value(rule, time, y_);
+    look_at(time);
+    return value(rule, time);
   }
   const double begin = integrator.step().t;
   const double end = begin + integrator.step().h;
   const double reach = 1e-3 * (end - begin);
-  integrator.interpolate(std::max(time - reach, begin), y_);
-  const double before = value(rule, time, y_);
-  integrator.interpolate(std::min(time + reach, end), y_);
-  return value(rule, time, y_) - before;
+  look_at(std::max(time - reach, begin));
+  const double before = value(rule, time);
+  look_at(std::min(time + reach, end));
+  return value(rule, time) - before;
 }
 
 template <class Scalar> void EventWatch<Scalar>::begin(const Vector<Scalar>& y) {
+  look(0.0, y);
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     if (rules_[i].kind != EventKind::test_minimum) {
-      signs_[i] = sign_of(value(rules_[i], 0.0, y));
+      signs_[i] = sign_of(value(rules_[i], 0.0));
     }
   }
 }
@@ -103,9 +118,10 @@ bool EventWatch<Scalar>::check(Integrator<Scalar>& integrator,
   const double begin = integrator.step().t;
   const double h = integrator.step().h;
   of_step_.clear();
-  for (std::size_t i = 0; i < rules_.size(); ++i) {
-    const auto& rule = rules_[i];
-    for (const double part : {0.0, 0.5}) {
+  looked_at_ = kNaN; // a rejected step may have ended at the same time
+  for (const double part : {0.0, 0.5}) {
+    for (std::size_t i = 0; i < rules_.size(); ++i) {
+      const auto& rule = rules_[i];
       const double left = begin + part * h;
       const double right = begin + (part + 0.5) * h;
       const int now = sign_of(value_at(rule, integrator, right));

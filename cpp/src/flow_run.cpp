@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 namespace linflow {
@@ -13,7 +14,10 @@ template <class Scalar> class Saver {
 public:
   Saver(Flow<Scalar>& flow, const FlowOptions& options, FlowRecord<Scalar>& record)
       : flow_(flow), options_(options), record_(record),
-        spectrum_(flow.d_out(), flow.d_in()), values_(options.top) {
+        look_(options.spectrum.asks()) {
+    if (look_) {
+      spectrum_.emplace(flow.d_out(), flow.d_in(), options.spectrum);
+    }
     record.last_product.resize(flow.d_out(), flow.d_in());
   }
 
@@ -28,11 +32,8 @@ public:
     record_.times.push_back(time);
     record_.train.push_back(errors.train);
     record_.test.push_back(errors.test);
-    if (options_.top > 0) {
-      spectrum_.singular_values(A, values_);
-      record_.singular_values.insert(record_.singular_values.end(),
-                                     values_.data(),
-                                     values_.data() + values_.size());
+    if (look_) {
+      spectrum_->look(A, record_.spectrum);
     }
     if (options_.save_product) {
       record_.product.insert(record_.product.end(), A.data(), A.data() + A.size());
@@ -46,8 +47,8 @@ private:
   Flow<Scalar>& flow_;
   const FlowOptions& options_;
   FlowRecord<Scalar>& record_;
-  Spectrum<Scalar> spectrum_;
-  Vector<double> values_;
+  bool look_;
+  std::optional<SpectrumObserver<Scalar>> spectrum_;
   std::size_t next_ = 0;
 };
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from linflow import _spectral as spectral
 from linflow import _validate as validate
+from linflow._cost import has_train_error
 from linflow._curves import TRACKS
 from linflow.stop import combine
 
@@ -24,17 +25,23 @@ if TYPE_CHECKING:
 OBSERVABLES = ("train_error", "test_error", "singular_values")
 
 
-def observables(task: Task, observe: Any, top: Any) -> tuple[tuple[str, ...], int]:
-    """Return what is observed and how many singular values.
+def observables(
+    task: Task, observe: Any, top: Any, *, more: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], int]:
+    """Return what is observed and how many singular values; `more` may be, too.
 
-    Errors in `observe` without a truth are left out; all singular values are the
-    default up to min(shape) = 64, the top 8 beyond.
+    Errors that are not known (no truth, no cost) are left out; all singular values are
+    the default up to min(shape) = 64, the top 8 beyond.
     """
     smaller = min(task.shape)
-    observe = validate.choices("observe", observe, OBSERVABLES + spectral.OBSERVABLES)
+    observe = validate.choices(
+        "observe", observe, OBSERVABLES + spectral.OBSERVABLES + more
+    )
     if "test_error" in observe and task.truth is None:
         observe = tuple(name for name in observe if name != "test_error")
-    if not {"singular_values", "alignment"} & set(observe):
+    if not has_train_error(task):
+        observe = tuple(name for name in observe if name != "train_error")
+    if not {"singular_values", "alignment", *more} & set(observe):
         return observe, 0
     if top is None:
         return observe, smaller if smaller <= 64 else 8
@@ -58,7 +65,7 @@ class Observing:
             When that needs the threshold and `kappa` is None.
         """
         return spectral.options(
-            task.target,
+            task,
             observe=self.observe,
             top=self.top,
             track=self.track,
@@ -67,9 +74,7 @@ class Observing:
 
     def spectral_fields(self, record: dict[str, Any], task: Task) -> dict[str, Any]:
         """Return the fields of a trajectory that the record of a spectrum gives."""
-        return spectral.fields(
-            record, target=task.target, observe=self.observe, top=self.top
-        )
+        return spectral.fields(record, task=task, observe=self.observe, top=self.top)
 
     @property
     def needs_order(self) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from linflow._core import spectrum as core
 from linflow._curves import name_by_final_size
 from linflow._target_modes import TargetModes
+from linflow.task import CustomTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from linflow._core import Array
+    from linflow.task import Task
 
 OBSERVABLES = (
     "alignment",
@@ -42,6 +44,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "effective_rank": ("time",),
     "nuclear_norm": ("time",),
     "operator_norm": ("time",),
+    "located_crossings": ("mode",),
 }
 """Fields of a trajectory that come from here, with their dimensions."""
 
@@ -65,7 +68,7 @@ CROSSINGS = ("first_crossing", "last_crossing")
 
 
 def options(
-    target: Array,
+    task: Task,
     *,
     observe: Sequence[str],
     top: int,
@@ -77,15 +80,20 @@ def options(
     Raises
     ------
     ValueError
-        When the number of active modes is asked for and the threshold is not known.
+        When the number of active modes is asked for and the threshold is not known, or
+        the alignment and there is no target.
     """
     if "active_modes" in observe and kappa is None:
         message = (
-            "observe: 'active_modes' needs the threshold kappa, which given weights do "
-            "not tell (Gaussian(...) does); count them by linflow.spectrum.count_above"
+            "observe: 'active_modes' needs the threshold kappa, which is known for "
+            "Gaussian(...) and Balanced(...) with two layers and the plain cost; count "
+            "them by linflow.spectrum.count_above"
         )
         raise ValueError(message)
-    modes = TargetModes.of(target, top) if "alignment" in observe else None
+    if "alignment" in observe and isinstance(task, CustomTask):
+        message = "observe: 'alignment' needs a task with a target, not a custom one"
+        raise ValueError(message)
+    modes = TargetModes.of(task.target, top) if "alignment" in observe else None
     return core.SpectrumOptions(
         follow=track == "modes" and top > 0,
         norms=bool({"stable_rank", "operator_norm"} & set(observe)),
@@ -98,7 +106,7 @@ def options(
 
 
 def fields(
-    record: dict[str, Any], *, target: Array, observe: Sequence[str], top: int
+    record: dict[str, Any], *, task: Task, observe: Sequence[str], top: int
 ) -> dict[str, Any]:
     """Return the fields of a trajectory, those of `FIELDS` that were recorded."""
     name_by_final_size(record)
@@ -109,7 +117,7 @@ def fields(
         out["mode_overlap"] = record["overlap"]
         out["mode_cluster"] = record["cluster"].astype(np.int64)
     if "left" in record:
-        modes = TargetModes.of(target, top)
+        modes = TargetModes.of(task.target, top)
         left, right = record["left"], record["right"]
         chosen = np.arange(top)
         if "overlap" in record:

@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from linflow import _validate as validate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from linflow._core import Array
     from linflow.task import Task
 
@@ -153,6 +157,54 @@ def found(
         | {"time": time, "direction": direction, "terminal": bool(core[rule][4])}
         for rule, time, direction in record
     ]
+
+
+CROSSING_TIMES = "crossing_times"
+"""What to observe for the times at which singular values exceed kappa, located."""
+
+
+def crossing_rules(
+    observe: Sequence[str], kappa: float | None, top: int
+) -> list[CoreRule]:
+    """Return the rules that locate when each singular value exceeds kappa, if asked."""
+    if CROSSING_TIMES not in observe:
+        return []
+    if kappa is None:
+        message = (
+            "observe: 'crossing_times' needs the threshold kappa, which is known for "
+            "Gaussian(...) and Balanced(...) with two layers and the plain cost; "
+            "events=mode_crosses(level) takes any level"
+        )
+        raise ValueError(message)
+    return [(0, kappa, mode, 1, False, None) for mode in range(top)]
+
+
+def first_crossings(
+    start: Array, level: float, top: int, record: Iterable[tuple[int, float, int]]
+) -> Array:
+    """Return when each singular value, by order, first exceeds the level.
+
+    0 for one that starts above, NaN for one that never does.
+    """
+    values = np.linalg.svd(start, compute_uv=False)[:top]
+    out = np.where(values > level, 0.0, np.nan)
+    for mode, time, _ in record:
+        if np.isnan(out[mode]):
+            out[mode] = time
+    return out
+
+
+def of_modes(by_order: Array, interpolated: Array) -> Array:
+    """Return the crossing times by order for modes: they are matched in sequence.
+
+    The first crossing is that of the mode which the save points show to cross first.
+    Where they show another number of crossings, what they show is all that is known.
+    """
+    if np.isnan(by_order).sum() != np.isnan(interpolated).sum():
+        return interpolated
+    out = np.empty_like(by_order)
+    out[np.argsort(interpolated)] = np.sort(by_order)
+    return out
 
 
 def _level(event: mode_crosses, kappa: float | None) -> float:

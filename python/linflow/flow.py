@@ -8,10 +8,11 @@ import numpy as np
 
 from linflow import _progress as progress_bar
 from linflow import _validate as validate
-from linflow import events as event_module
+from linflow import events as events_of
 from linflow._core import flow as core
 from linflow._cost import core_cost, has_train_error, layer_rates
-from linflow._options import OBSERVABLES
+from linflow._curves import TRACKS, crossing_times
+from linflow._options import OBSERVABLES, Observing, observables
 from linflow.deep import DeepNetwork, with_layers
 from linflow.initial import any_network
 from linflow.rescaling import Rescaling
@@ -48,6 +49,7 @@ def gradient_flow(
     rng: RngLike = None,
     observe: str | Sequence[str] = OBSERVABLES,
     top: int | None = None,
+    track: str = "order",
     save_product: bool = False,
     save_weights: bool = False,
     dtype: str = "float64",
@@ -96,9 +98,13 @@ def gradient_flow(
         Root of the stream of a random `init`; the same gives the same network in
         every dynamics.
     observe : str or sequence of str
-        Of "train_error", "test_error", "singular_values".
+        As for `gradient_descent`, at save points; and "crossing_times", which locates
+        to the solver's tolerance when singular values exceed kappa (otherwise
+        ``.crossing_times`` are interpolated between save points).
     top : int, optional
         Number of singular values; all when min(shape) <= 64, else 8.
+    track : {"order", "modes"}
+        As for `gradient_descent`, from save point to save point.
     save_product, save_weights : bool
         Keep the output map, or all layers, at save points.
     dtype : {"float64", "float32"}
@@ -154,7 +160,9 @@ def gradient_flow(
     if step_size is not None:
         step_size = validate.real("step_size", step_size, above=0)
     method = validate.choice("method", method, METHODS)
-    names, top = _observed(task, observe, top)
+    names, top = observables(task, observe, top, more=(events_of.CROSSING_TIMES,))
+    track = validate.choice("track", track, TRACKS)
+    observing = Observing(top=top, observe=names, track=track)
     scale = Rescaling.check(1.0, scale, frozen=True).scale
     network = any_network(init, task, rng)
     layers = network.layers
@@ -170,9 +178,11 @@ def gradient_flow(
     known: dict[str, Any] = {"kappa": None}
     if not isinstance(network, DeepNetwork) and task.plain:
         known = dict(Rescaling.check(rates, scale, frozen=True).levels(network.law))
-    event_names, event_rules = event_module.rules(
+    event_names, event_rules = events_of.rules(
         events, task, known["kappa"], has_train_error=has_train_error(task)
     )
+    crossings = events_of.crossing_rules(names, known["kappa"], top)
+    spectrum = observing.spectrum(task, known["kappa"])
     _check_memory(
         len(points),
         top,
@@ -189,18 +199,27 @@ def gradient_flow(
             learning_rates=rates,
             scale=scale,
             times=points.tolist(),
-            events=event_rules,
+            events=event_rules + crossings,
             method=method,
             rtol=rtol,
             atol=np.nan if atol is None else atol,
             fixed_step=0.0 if step_size is None else step_size,
             land=conserve,
             top=top,
+            spectrum=spectrum,
             save_product=bool(save_product),
             save_weights=bool(save_weights),
             progress=update,
         )
-    known["events"] = event_module.found(event_names, event_rules, record["events"])
+    own = len(event_rules)
+    known["events"] = events_of.found(
+        event_names, event_rules, [one for one in record["events"] if one[0] < own]
+    )
+    known |= observing.spectral_fields(record, task)
+    if crossings:
+        known["located_crossings"] = _located(
+            record, network.product, scale, known["kappa"], own, track
+        )
     trajectory = _trajectory(
         record, names, network, step_size, bool(save_weights), known
     )
@@ -209,25 +228,26 @@ def gradient_flow(
     )
 
 
-def _observed(
-    task: Task, observe: str | Sequence[str], top: int | None
-) -> tuple[set[str], int]:
-    """Return what is observed and how many singular values."""
-    names = set(validate.choices("observe", observe, OBSERVABLES))
-    if task.truth is None:
-        names.discard("test_error")
-    if not has_train_error(task):
-        names.discard("train_error")
-    smaller = min(task.shape)
-    if "singular_values" not in names:
-        return names, 0
-    if top is None:
-        return names, smaller if smaller <= 64 else 8
-    top = validate.integer("top", top, at_least=1)
-    if top > smaller:
-        message = f"top must be at most min(shape) = {smaller}, not {top}"
-        raise ValueError(message)
-    return names, top
+def _located(
+    record: dict[str, Any],
+    start: Array,
+    scale: float,
+    kappa: float,
+    own: int,
+    track: str,
+) -> Array:
+    """Return when each singular value, or mode, exceeds kappa, as located."""
+    values = record["singular_values"]
+    located = events_of.first_crossings(
+        scale * start,
+        kappa,
+        values.shape[1],
+        [(rule - own, *rest) for rule, *rest in record["events"] if rule >= own],
+    )
+    if track == "order":
+        return located
+    shown = crossing_times(record["times"], values, kappa)
+    return events_of.of_modes(located, shown)
 
 
 def _check_memory(
@@ -248,7 +268,7 @@ def _check_memory(
 
 def _trajectory(
     record: dict[str, Any],
-    names: set[str],
+    names: Sequence[str],
     network: Network,
     step_size: float | None,
     save_weights: bool,

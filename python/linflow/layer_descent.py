@@ -8,8 +8,7 @@ import numpy as np
 
 from linflow import _progress as progress_bar
 from linflow._core import layer_descent as core
-from linflow._cost import core_cost, has_train_error, layer_rates
-from linflow._options import OBSERVABLES
+from linflow._cost import core_cost, layer_rates
 from linflow.deep import with_layers
 from linflow.rescaling import Rescaling
 from linflow.trajectory import Trajectory, from_record
@@ -31,13 +30,6 @@ def layer_descent(
     progress: bool | Callable[[int], Any],
 ) -> tuple[Trajectory, object]:
     """Run it; return the trajectory and what was raised meanwhile, if anything."""
-    more = sorted(set(options.observe) - set(OBSERVABLES))
-    if more or options.track != "order":
-        message = (
-            f"observe must be among {OBSERVABLES} and track 'order' for deep networks "
-            f"and other costs, not {more} and {options.track!r}"
-        )
-        raise ValueError(message)
     layers = network.layers
     rates = layer_rates(learning_rates, len(layers))
     scale = Rescaling.check(1.0, scale, frozen=True).scale
@@ -48,16 +40,15 @@ def layer_descent(
             cost=core_cost(task, options.dtype),
             learning_rates=rates,
             scale=scale,
+            spectrum=options.spectrum(task, None),
             progress=update,
             **options.keywords(),
         )
-    observe = set(options.observe)
-    if not has_train_error(task):
-        observe.discard("train_error")
     trajectory = from_record(
         record,
         step_size=options.step_size,
-        observe=tuple(observe),
+        observe=options.observe,
+        **options.spectral_fields(record, task),
         dynamics="gradient descent",
         network=with_layers(network, record["layers"]),
     )

@@ -46,7 +46,9 @@ public:
   bool check(Integrator<Scalar>& integrator, std::vector<Event>& found);
 
 private:
-  double value(const EventRule& rule, double time, const Vector<Scalar>& y);
+  void look(double time, const Vector<Scalar>& y);
+  // At the state last looked at.
+  double value(const EventRule& rule, double time);
   double value_at(const EventRule& rule, Integrator<Scalar>& integrator, double time);
   double locate(const EventRule& rule,
                 Integrator<Scalar>& integrator,
@@ -63,6 +65,9 @@ private:
   Vector<Scalar> y_;
   Matrix<Scalar> A_;
   Matrix<double> wide_; // A for a user's function
+  Errors errors_;
+  double looked_at_ = kNaN; // the time of A_, errors_ and, where known, the values
+  bool values_known_ = false;
 };
 
 } // namespace linflow

@@ -3,6 +3,7 @@
 
 #include "linflow/events.hpp"
 #include "linflow/run.hpp"
+#include "linflow/spectrum.hpp"
 
 #include <memory>
 #include <vector>
@@ -13,8 +14,8 @@ struct FlowOptions {
   IntegratorOptions integrator;
   double atol = kNaN; // NaN: rtol times the reference size of the start
   std::vector<EventRule> events;
-  std::vector<double> times; // save points, ascending; the run ends at the last
-  Index top = 0;             // singular values per save point
+  std::vector<double> times;  // save points, ascending; the run ends at the last
+  SpectrumOptions spectrum{}; // what to record of it at save points
   bool save_product = false;
   bool save_weights = false;
   bool land = false; // steps end at save points instead of being interpolated there
@@ -24,9 +25,9 @@ template <class Scalar> struct FlowRecord {
   std::vector<double> times;
   std::vector<double> train;
   std::vector<double> test;
-  std::vector<double> singular_values; // top per save point
-  std::vector<Scalar> product;         // d_out·d_in per save point, column-major
-  std::vector<Scalar> weights;         // the state at save points
+  SpectrumRecord spectrum;
+  std::vector<Scalar> product; // d_out·d_in per save point, column-major
+  std::vector<Scalar> weights; // the state at save points
   Matrix<Scalar> last_product;
   Vector<Scalar> last_state;
   Status status = Status::pending;

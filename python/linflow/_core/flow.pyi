@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from linflow._core import Matrix, Record
+from linflow._core.spectrum import SpectrumOptions
 
 def run_float64(
     *,
@@ -17,6 +18,7 @@ def run_float64(
     fixed_step: float,
     land: bool,
     top: int,
+    spectrum: SpectrumOptions,
     save_product: bool,
     save_weights: bool,
     progress: Callable[[int], Any] | None,

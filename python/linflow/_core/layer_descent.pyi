@@ -2,6 +2,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from linflow._core import Matrix, Record
+from linflow._core.spectrum import SpectrumOptions
 from linflow._core.stop import StopRules
 
 def run_float64(
@@ -15,6 +16,7 @@ def run_float64(
     save_every: int,
     top: int,
     save_product: bool,
+    spectrum: SpectrumOptions,
     progress: Callable[[int], Any] | None,
 ) -> Record: ...
 
