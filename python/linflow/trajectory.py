@@ -92,8 +92,9 @@ ndarray, shape (time,), or None
         ``2 (narrow learned min(1, kappa/s_1*) rho + beyond) + 1e-12`` of the error of A
         relative to max(``|T|_F``, ``|A(0)|_F``), theory §4; ``learned`` is the share
         of their targets that the modes reach by the last time (root mean square),
-        ``narrow`` is 1 to 3 where the width is less than d_in + d_out, ``beyond`` is the part of the last A
-        that exceeds rank w, which a network of width w < min(shape) cannot follow.
+        ``narrow`` is 1 to 3 where the width is less than d_in + d_out, ``beyond`` is
+        the part of the last A that exceeds rank w, which a network of width
+        w < min(shape) cannot follow.
     """
 
     dynamics: str
