@@ -21,6 +21,12 @@ void define_workspaces(py::module_& spectrum) {
             return static_cast<int>(self.update(A));
           },
           py::arg("A"))
+      .def(
+          "compute",
+          [](TopTriplets& self, const Matrix<double>& A) {
+            return static_cast<int>(self.compute(A));
+          },
+          py::arg("A"))
       .def_property_readonly(
           "values",
           [](const TopTriplets& self) { return Vector<double>(self.values()); })

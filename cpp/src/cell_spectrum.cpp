@@ -95,11 +95,11 @@ double CellSpectrum<Scalar>::alignment(const Matrix<double>& best,
   }
   if (!targets_[index]) {
     TopTriplets triplets(d_out_, d_in_, options_.modes);
-    triplets.update(target);
+    triplets.compute(target);
     targets_[index] = std::make_unique<Modes>(Modes{triplets.U(), triplets.V()});
   }
   TopTriplets triplets(d_out_, d_in_, options_.modes);
-  triplets.update(best);
+  triplets.compute(best);
   double sum = 0.0;
   for (Index i = 0; i < options_.modes; ++i) {
     sum += std::abs(triplets.U().col(i).dot(targets_[index]->U.col(i)) *

@@ -1,6 +1,7 @@
 #include "linflow/triplets.hpp"
 
 #include "linflow/products.hpp"
+#include "linflow/thin_product.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -11,78 +12,17 @@ namespace linflow {
 namespace {
 
 constexpr double kEps = std::numeric_limits<double>::epsilon();
-constexpr double kAccept = 1e-8;    // relative error of a value
-constexpr double kAbsolute = 1e-13; // of the largest: what a full decomposition gives
-constexpr double kRotate = 1e-13;
+constexpr double kAccept = 1e-8;     // relative error of a value
+constexpr double kAbsolute = 1e-13;  // of the largest: what a full decomposition gives
 constexpr double kVanishing = 1e-11; // of the largest: no direction to speak of
 constexpr double kLargest = 1e120;   // beyond, squares overflow
 constexpr double kSmallest = 1e-120;
 constexpr Index kCountEvery = 16;
-constexpr int kMostIterations = 24;
+constexpr int kMostProducts = 100; // with AᵀA and a block, about a full decomposition
+constexpr double kNear = 1e3; // error over what is allowed that iterations reduce soon
+constexpr double kMostGrowth = 1e5; // of a direction beside others in the filter
 
 } // namespace
-
-void SmallEigen::compute() {
-  const Index n = H_.rows();
-  H_.triangularView<Eigen::StrictlyUpper>() = H_.transpose();
-  Y_.setIdentity();
-  for (int sweep = 0; sweep < 30; ++sweep) {
-    bool rotated = false;
-    for (Index p = 0; p < n - 1; ++p) {
-      for (Index q = p + 1; q < n; ++q) {
-        const double h = H_(q, p);
-        const double a = H_(p, p);
-        const double b = H_(q, q);
-        if (h * h <= kRotate * kRotate * std::abs(a * b)) {
-          continue;
-        }
-        rotated = true;
-        const double zeta = (b - a) / (2.0 * h);
-        const double t = std::abs(zeta) > 1e150
-                             ? 0.5 / zeta
-                             : std::copysign(1.0, zeta) /
-                                   (std::abs(zeta) + std::sqrt(1.0 + zeta * zeta));
-        const double c = 1.0 / std::sqrt(1.0 + t * t);
-        const double s = c * t;
-        double* hp = H_.col(p).data();
-        double* hq = H_.col(q).data();
-        double* yp = Y_.col(p).data();
-        double* yq = Y_.col(q).data();
-        for (Index i = 0; i < n; ++i) {
-          const double x = hp[i];
-          hp[i] = c * x - s * hq[i];
-          hq[i] = s * x + c * hq[i];
-        }
-        for (Index i = 0; i < n; ++i) {
-          const double x = yp[i];
-          yp[i] = c * x - s * yq[i];
-          yq[i] = s * x + c * yq[i];
-        }
-        H_(p, p) = a - t * h; // by the formula that loses nothing
-        H_(q, q) = b + t * h;
-        H_(q, p) = 0.0;
-        H_(p, q) = 0.0;
-        for (Index i = 0; i < n; ++i) { // columns to rows
-          H_(p, i) = hp[i];
-          H_(q, i) = hq[i];
-        }
-      }
-    }
-    if (!rotated) {
-      break;
-    }
-  }
-  std::iota(order_.begin(), order_.end(), Index{0});
-  std::sort(order_.begin(), order_.end(), [this](Index i, Index j) {
-    return H_(i, i) > H_(j, j) || (H_(i, i) == H_(j, j) && i < j);
-  });
-}
-
-void SmallEigen::vectors(Matrix<double>& out) const {
-  for (Index i = 0; i < H_.rows(); ++i) {
-    out.col(i) = Y_.col(order_[static_cast<std::size_t>(i)]);
-  }
-}
 
 // Twice as many columns as wanted, but at least four to spare; where that is most of
 // the matrix, a full decomposition costs no more.
@@ -91,8 +31,9 @@ TopTriplets::TopTriplets(Index rows, Index cols, Index top)
       always_full_(3 * block_ > 2 * std::min(rows, cols)), U_(rows, block_),
       V_(cols, block_), motion_(block_, block_), W_(rows, block_), Z_(cols, block_),
       Y_(block_, block_), theta_(block_), residual_(block_), values_(block_),
-      small_(block_), inertia_(rows, cols), all_(rows, cols),
-      gram_(std::min(rows, cols), std::min(rows, cols)), gram_eigen_(gram_.rows()) {
+      small_(block_), filter_(rows, cols, block_), inertia_(rows, cols),
+      all_(rows, cols), gram_(std::min(rows, cols), std::min(rows, cols)),
+      gram_eigen_(gram_.rows()) {
   if (top < 1 || top > std::min(rows, cols)) {
     throw std::invalid_argument("triplets: top must be 1 to min(rows, cols)");
   }
@@ -105,14 +46,13 @@ TopTriplets::TopTriplets(Index rows, Index cols, Index top)
 // the singular values and Y_ the vectors. Columns of almost no length give directions
 // of no meaning, which are made orthonormal one by one.
 void TopTriplets::orthonormalise(Matrix<double>& W, Matrix<double>& out) {
-  gram_tn<double>(W, small_.H());
+  thin_product_tn(W, W, block_, small_.H());
   small_.compute();
   small_.vectors(Y_);
   for (Index i = 0; i < block_; ++i) {
     theta_[i] = std::sqrt(std::max(small_.value(i), 0.0));
   }
-  out.setZero();
-  add_product<double>(1.0, W, Y_, out);
+  thin_product(W, Y_, block_, out);
   const double least = kVanishing * theta_[0];
   for (Index i = 0; i < block_; ++i) {
     if (theta_[i] > least) {
@@ -145,22 +85,18 @@ void TopTriplets::orthonormalise(Matrix<double>& W, Matrix<double>& out) {
 // the last half step.
 void TopTriplets::iterate(const Matrix<double>& A) {
   ++iterations_;
-  W_.setZero();
-  add_product<double>(1.0, A, V_, W_);
+  thin_product(A, V_, block_, W_);
   orthonormalise(W_, U_);
-  Z_.setZero();
-  add_product<double>(1.0, V_, Y_, Z_);
+  thin_product(V_, Y_, block_, Z_);
   V_.swap(Z_);
   values_ = theta_;
-  Z_.setZero();
-  add_product_tn<double>(1.0, A, U_, Z_);
+  thin_product_tn(A, U_, block_, Z_);
   for (Index i = 0; i < block_; ++i) {
     residual_[i] = (Z_.col(i) - values_[i] * V_.col(i)).norm();
   }
   // The second half step improves on the values that the residuals vouch for.
   orthonormalise(Z_, V_);
-  W_.setZero();
-  add_product<double>(1.0, U_, Y_, W_);
+  thin_product(U_, Y_, block_, W_);
   U_.swap(W_);
   for (Index i = 0; i < block_; ++i) {
     const double theta = values_[i];
@@ -216,8 +152,7 @@ void TopTriplets::decompose(const Matrix<double>& A) {
     for (Index i = 0; i < block_; ++i) {
       U_.col(i) = gram_eigen_.vectors().col(n - 1 - i);
     }
-    Z_.setZero();
-    add_product_tn<double>(1.0, A, U_, Z_);
+    thin_product_tn(A, U_, block_, Z_);
     orthonormalise(Z_, V_);
   } else {
     for (Index i = 0; i < block_; ++i) {
@@ -248,8 +183,7 @@ void TopTriplets::predict() {
   V_ += Z_;
   // Newton's iteration towards orthonormal columns, V ← V (3I − VᵀV)/2.
   for (int k = 0; k < 3; ++k) {
-    gram_tn<double>(V_, Y_);
-    Y_.triangularView<Eigen::StrictlyUpper>() = Y_.transpose();
+    thin_product_tn(V_, V_, block_, Y_);
     Y_.diagonal().array() -= 1.0;
     const double deviation = Y_.cwiseAbs().maxCoeff();
     if (!(deviation < 0.1)) { // no smooth motion
@@ -271,9 +205,78 @@ bool TopTriplets::newcomer() {
   if (!has_previous_) {
     return false;
   }
-  motion_.setZero();
-  add_product_tn<double>(1.0, previous_, V_, motion_);
+  thin_product_tn(previous_, V_, block_, motion_);
   return motion_.leftCols(top_).colwise().squaredNorm().minCoeff() < 0.5;
+}
+
+void TopTriplets::start_anywhere() {
+  for (Index j = 0; j < block_; ++j) {
+    for (Index i = 0; i < V_.rows(); ++i) {
+      V_(i, j) = random();
+    }
+  }
+  orthonormalise(V_, Z_);
+  V_.swap(Z_);
+}
+
+// Iterates until the top values are accepted; false where a full decomposition is
+// called for.
+bool TopTriplets::converge(const Matrix<double>& A) {
+  // What is left out is estimated from above by one of the last spare values.
+  const Index edge = top_ + 3 * (block_ - top_) / 4;
+  double before = std::numeric_limits<double>::infinity();
+  for (int spent = 0;; ++spent) {
+    iterate(A);
+    if (!theta_.allFinite() || theta_[0] < kSmallest) {
+      return false;
+    }
+    const double cut = theta_[edge];
+    const double bound = error_bound(cut);
+    if (bound <= 1.0) {
+      return true;
+    }
+    // Where a few iterations do, the lag that they leave is the same from call to call,
+    // and predict() takes it along.
+    const bool plain =
+        spent == 0 ? bound < kNear : bound * std::pow(bound / before, 2) < 1.0;
+    before = bound;
+    if (!plain && !sharpen(A, bound, cut, spent)) {
+      return false;
+    }
+  }
+}
+
+// Filters the block by as much as `bound` asks for; false when that costs too much.
+bool TopTriplets::sharpen(const Matrix<double>& A,
+                          double bound,
+                          double cut,
+                          int& spent) {
+  const double ratio = theta_[top_ - 1] / cut;
+  // Errors are quadratic in what the filter reduces.
+  const double wanted = std::isfinite(bound) ? 8.0 * std::sqrt(bound) : 300.0;
+  const double needed = std::ceil(ChebyshevFilter::degree(ratio, wanted));
+  if (!(spent + needed < kMostProducts)) {
+    return false;
+  }
+  auto degree = static_cast<int>(needed);
+  Index locked = 0;
+  while (locked < top_ && residual_[locked] < 0.3 * cut &&
+         ChebyshevFilter::growth(theta_[locked] / cut, degree) > kMostGrowth) {
+    ++locked;
+  }
+  while (degree > 1 &&
+         ChebyshevFilter::growth(theta_[locked] / cut, degree) > 10.0 * kMostGrowth) {
+    --degree;
+  }
+  spent += degree;
+  iterations_ += degree;
+  if (degree > 1) {
+    filter_.apply(A, V_, locked, degree, cut);
+    V_.colwise().normalize();
+    orthonormalise(V_, Z_);
+    V_.swap(Z_);
+  }
+  return true;
 }
 
 // A little of every direction into the spare columns, so that none stays unseen.
@@ -298,47 +301,37 @@ TopTriplets::Source TopTriplets::update(const Matrix<double>& A) {
     throw std::invalid_argument("triplets: A does not fit the workspace");
   }
   doubtful_ = 0;
-  const Index spare = block_ - top_;
-  if (started_ && !always_full_) {
-    double before = std::numeric_limits<double>::infinity();
-    for (int k = 0; k < kMostIterations; ++k) {
-      if (k == 0) {
-        predict();
-        stir();
+  if (!always_full_) {
+    const bool first = !started_;
+    if (first) {
+      start_anywhere();
+    } else {
+      predict();
+      stir();
+    }
+    if (converge(A)) {
+      if (first) {
+        accepted_ = kCountEvery; // to be counted now
+      } else if (newcomer()) {
+        doubtful_ = accepted_;
+        accepted_ = kCountEvery;
       }
-      iterate(A);
-      if (!theta_.allFinite() || theta_[0] < kSmallest) {
-        break;
+      started_ = true;
+      if (++accepted_ < kCountEvery) {
+        return Source::iterated;
       }
-      // What is left out is estimated from above by one of the last spare values.
-      const double bound = error_bound(theta_[top_ + 3 * spare / 4]);
-      if (bound <= 1.0) {
-        if (newcomer()) {
-          doubtful_ = accepted_;
-          accepted_ = kCountEvery; // to be counted now
-        }
-        if (++accepted_ < kCountEvery) {
-          return Source::iterated;
-        }
-        const Index since = std::max(doubtful_, accepted_ - 1);
-        accepted_ = 0;
-        if (complete(A)) {
-          return Source::iterated;
-        }
-        doubtful_ = std::min(since, kCountEvery);
-        break;
+      const Index since = first ? 0 : std::max(doubtful_, accepted_ - 1);
+      accepted_ = 0;
+      if (complete(A)) {
+        return Source::iterated;
       }
-      const double rate = bound / before;
-      const int left = kMostIterations - 1 - k;
-      if (!std::isfinite(bound) ? k > 1
-                                : rate >= 1.0 || bound * std::pow(rate, left) > 1.0) {
-        if (k > 0) {
-          break;
-        }
-      }
-      before = bound;
+      doubtful_ = std::min(since, kCountEvery);
     }
   }
+  return compute(A);
+}
+
+TopTriplets::Source TopTriplets::compute(const Matrix<double>& A) {
   const double largest = A.cwiseAbs().maxCoeff();
   started_ = false;
   has_previous_ = false;

@@ -127,7 +127,7 @@ def top_triplets(A: ArrayLike, top: int | None = None) -> Triplets:
     triplets = core.TopTriplets(
         d_out, d_in, validate.number_of_modes("top", top, matrix.shape)
     )
-    triplets.update(matrix)
+    triplets.compute(matrix)
     return Triplets(triplets.U, triplets.values, triplets.V)
 
 

@@ -9,6 +9,7 @@
 // and the cluster is reported.
 #pragma once
 
+#include "linflow/products.hpp"
 #include "linflow/triplets.hpp"
 
 namespace linflow {

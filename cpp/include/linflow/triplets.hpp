@@ -7,8 +7,11 @@
 // v_i orthogonal to V. Hence the error in θ_i² is at most ‖θ_i r_i‖²/gap, with the gap
 // to what the block leaves out, and a relative error of ‖r_i‖²/gap ≤ 1e-8 is what
 // accepts them: it may be met long before the residual is small, and a small residual
-// alone proves nothing. The SVD of Z is the block for the next call. Else a full
-// decomposition of the Gram matrix starts the block anew.
+// alone proves nothing. The SVD of Z is the block for the next call. Until they are
+// accepted a polynomial filter (chebyshev_filter.hpp) stands between iterations, of the
+// degree that the present error and gap ask for; where that would cost more than a full
+// decomposition of the Gram matrix, this starts the block anew. The first call starts
+// from a random block, and a count tells whether that missed anything.
 //
 // A block cannot see a direction that it has no part of. Its spare columns are stirred
 // with a little noise, and every 16th accepted call counts the singular values above
@@ -16,33 +19,14 @@
 // reported as doubtful.
 #pragma once
 
+#include "linflow/chebyshev_filter.hpp"
 #include "linflow/inertia.hpp"
 #include "linflow/linear_algebra.hpp"
-#include "linflow/products.hpp"
+#include "linflow/small_eigen.hpp"
 
 #include <cstdint>
 
 namespace linflow {
-
-// Eigenvalues and vectors of a small positive matrix by Jacobi's rotations. Its
-// relative accuracy is that of the matrix scaled to unit diagonal (Demmel, Veselić,
-// SIAM J. Matrix Anal. Appl. 13 (1992)): small values of a graded, nearly diagonal
-// matrix are kept.
-class SmallEigen {
-public:
-  explicit SmallEigen(Index n)
-      : H_(n, n), Y_(n, n), order_(static_cast<std::size_t>(n)) {}
-  Matrix<double>& H() { return H_; } // to be filled (lower triangle); destroyed
-  void compute();                    // descending
-  [[nodiscard]] double value(Index i) const { return H_(order_[i], order_[i]); }
-  // Y into `out`, columns in the order of the values.
-  void vectors(Matrix<double>& out) const;
-
-private:
-  Matrix<double> H_;
-  Matrix<double> Y_;
-  std::vector<Index> order_;
-};
 
 class TopTriplets {
 public:
@@ -57,6 +41,8 @@ public:
   // Brings the triplets to A. Values are right to max(1e-8 s_i, 1e-13 s_1), vectors to
   // about 1e-4 over their relative distance from other values.
   Source update(const Matrix<double>& A);
+  // The same by a full decomposition, whatever was before: to about rounding.
+  Source compute(const Matrix<double>& A);
 
   [[nodiscard]] Index top() const { return top_; }
   [[nodiscard]] auto values() const { return values_.head(top_); }
@@ -73,6 +59,9 @@ private:
   [[nodiscard]] double error_bound(double outside) const;
   void decompose(const Matrix<double>& A);
   bool complete(const Matrix<double>& A);
+  bool converge(const Matrix<double>& A);
+  bool sharpen(const Matrix<double>& A, double bound, double cut, int& spent);
+  void start_anywhere();
   void predict();
   bool newcomer();
   void stir();
@@ -102,6 +91,7 @@ private:
   Vector<double> residual_;
   Vector<double> values_;
   SmallEigen small_;
+  ChebyshevFilter filter_;
   Inertia inertia_;
   SingularValues all_;
   Matrix<double> gram_;
