@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import events, modes, regimes, spectrum, stop
+from linflow import events, figures, modes, regimes, spectrum, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -58,6 +58,7 @@ __all__ = [
     "closed_form",
     "custom_task",
     "events",
+    "figures",
     "gradient_descent",
     "gradient_flow",
     "is_balanced",

@@ -1,4 +1,4 @@
-"""The command line: ``linflow phase-diagram``, ``dynamics`` and ``info``."""
+"""The command line: ``linflow phase-diagram``, ``dynamics``, ``figure``, ``info``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     version ...
     0
     """
-    from linflow.cli import dynamics, info, phase_diagram
+    from linflow.cli import dynamics, figure, info, phase_diagram
     from linflow.status import RunFailed
 
     parser = argparse.ArgumentParser(
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="The learning dynamics of linear networks: exact, at any width.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (phase_diagram, dynamics, info):
+    for command in (phase_diagram, dynamics, figure, info):
         command.add(commands)
     options = parser.parse_args(arguments)
     try:

@@ -10,20 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     import xarray as xr
 
 FORMATS = ("zarr", "netcdf")
 _SUFFIX = {"zarr": ".zarr", "netcdf": ".nc"}
+PICTURES = ("png", "svg", "pdf")
 
 
-def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add the arguments that all writing commands share."""
+def add_arguments(
+    parser: argparse.ArgumentParser, default: str | None, *, progress: bool = True
+) -> None:
+    """Add the arguments that all writing commands share.
+
+    Without a `default` the output is named after what is drawn; `progress` says whether
+    there is a progress bar to turn off.
+    """
     parser.add_argument(
         "--out",
         metavar="PATH",
         default=default,
-        help="write PATH.png and the data beside it (default: %(default)s)",
+        help="write the picture PATH.png and the data beside it (default: "
+        f"{default or 'the name'})",
     )
     parser.add_argument(
         "--data",
@@ -34,11 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--rng", type=int, default=0, metavar="SEED", help="root seed (default: 0)"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    if progress:
+        parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def check(options: argparse.Namespace) -> Path:
+def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -> Path:
     """Return the output path without suffix, after checking that it can be written.
+
+    Parameters
+    ----------
+    options
+        With ``out`` and ``data``.
+    pictures
+        Formats that ``out`` may end in.
 
     Raises
     ------
@@ -50,7 +67,7 @@ def check(options: argparse.Namespace) -> Path:
         When the format needs a package that is not installed.
     """
     out = Path(options.out)
-    if out.suffix == ".png":
+    if out.suffix[1:] in pictures:
         out = out.with_suffix("")
     if not out.name or out.is_dir():
         message = f"--out must name a file, not the folder {options.out!r}"
@@ -97,10 +114,16 @@ def write_data(data: xr.Dataset, out: Path, form: str) -> Path:
     return target
 
 
-def write_picture(axes: Any, out: Path) -> Path:
-    """Write the figure that some axes belong to."""
+def write_picture(axes: Any, out: Path, form: str = "png") -> Path:
+    """Write the figure that some axes belong to; the same data gives the same file."""
+    import matplotlib as mpl
     import numpy as np
 
-    target = out.with_name(out.name + ".png")
-    np.atleast_1d(axes)[0].figure.savefig(target, dpi=150)
+    target = out.with_name(f"{out.name}.{form}")
+    undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    # Text that stays text in a PDF, and names in an SVG that do not change by the run.
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "linflow"}):
+        np.atleast_1d(axes)[0].figure.savefig(
+            target, dpi=150, metadata=undated.get(form)
+        )
     return target
