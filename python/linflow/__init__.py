@@ -19,7 +19,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import events, figures, modes, regimes, spectrum, stop
+from linflow import events, figures, modes, parameterisation, regimes, spectrum, stop
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -29,6 +29,7 @@ from linflow.initial import Balanced, Gaussian, Weights
 from linflow.lazy import lazy
 from linflow.levels import Levels, is_balanced, two_level
 from linflow.network import Law, Network
+from linflow.one_dimensional import OneDimensional, OneDimensionalRun
 from linflow.phase_diagram import phase_diagram
 from linflow.self_consistent import balanced, self_consistent
 from linflow.status import Interrupted, RunFailed, Status
@@ -48,6 +49,8 @@ __all__ = [
     "Law",
     "Levels",
     "Network",
+    "OneDimensional",
+    "OneDimensionalRun",
     "RunFailed",
     "Status",
     "Task",
@@ -65,6 +68,7 @@ __all__ = [
     "lazy",
     "low_rank_task",
     "modes",
+    "parameterisation",
     "phase_diagram",
     "plot",
     "regimes",

@@ -114,6 +114,15 @@ def matrix(
     return np.array(array, dtype=np.float64, order="F")
 
 
+def vector(name: str, value: ArrayLike, *, length: int | None = None) -> Array:
+    """Return a float64 copy of a finite, non-empty real vector."""
+    array = np.asarray(value)
+    if array.ndim != 1:
+        message = f"{name} must be one-dimensional, not of shape {array.shape}"
+        raise ValueError(message)
+    return matrix(name, array[:, None], shape=(length, 1))[:, 0]
+
+
 def nonnegative_vector(name: str, value: ArrayLike) -> Array:
     """Return a finite, non-empty vector of numbers >= 0."""
     array = np.asarray(value)

@@ -1,0 +1,423 @@
+"""One-dimensional data: the exact solution at any width and from any start ([XZ]).
+
+For inputs ``x = a n`` along one direction n the network ``f(x) = scale u^T W x`` acts
+through one number, its output ``f = scale u^T w`` at a = 1 with ``w = W n``, and the
+loss ``E[(f a - y)^2]`` through two, E[a^2] and E[a y]. By the theorem of Cayley and
+Hamilton any such network has two levels, so that `linflow.closed_form` is exact for it
+(theory §4): a task of one entry ``f* = E[a y] / E[a^2]``, in a time that runs
+``2 E[a^2]`` times faster, since the loss lacks the factor 1/2 of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow import _validate as validate
+from linflow import modes, parameterisation
+from linflow.closed_form import closed_form
+from linflow.initial import Gaussian
+from linflow.mechanisms import Mechanisms, mechanisms
+from linflow.network import Law, Network
+from linflow.rescaling import Rescaling
+from linflow.task import Task
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike
+
+    from linflow._core import Array
+    from linflow._streams import RngLike
+
+
+class OneDimensional:
+    """A two-layer network on one-dimensional data, solved exactly.
+
+    Parameters
+    ----------
+    u : array_like, shape (width,)
+        Output layer.
+    w : array_like, shape (width,) or (width, d_in)
+        Input layer along the direction of the data, or all of it. Only its component
+        along the direction moves.
+    direction : array_like, shape (d_in,), optional
+        Direction n of the data, of any length but 0; needed with a matrix `w`.
+    second_moment : float
+        E[a^2] > 0.
+    cross_moment : float
+        E[a y].
+    learning_rates : float or (float, float)
+        Of input layer (w) and output layer (u), > 0.
+    scale : float
+        Output scale gamma, not zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range or shapes do not match.
+
+    Notes
+    -----
+    Attributes are those of the start: ``target`` f*, ``output`` f(0), ``kappa``,
+    ``lam``, ``mu`` (the levels of theory §4 in units of the output, conserved), and
+    ``network`` with the ``task`` that `linflow.closed_form` solves.
+
+    References
+    ----------
+    Xu, Ziyin, "Three Mechanisms of Feature Learning in a Linear Network", ICLR 2025,
+    arXiv 2401.07085.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> net = lf.OneDimensional(u=[0.5, -0.2], w=[0.1, 0.4], cross_moment=2.0)
+    >>> run = net.solve([0.0, 0.5, float("inf")])
+    >>> run.output.round(6)
+    array([-0.03    ,  1.510454,  2.      ])
+    >>> run.alignment.round(3), run.kernel.round(3)
+    (array([-0.135,  0.99 ,  0.994]), array([0.46 , 3.055, 4.026]))
+    """
+
+    def __init__(
+        self,
+        u: ArrayLike,
+        w: ArrayLike,
+        *,
+        direction: ArrayLike | None = None,
+        second_moment: float = 1.0,
+        cross_moment: float = 1.0,
+        learning_rates: float | tuple[float, float] = (1.0, 1.0),
+        scale: float = 1.0,
+    ) -> None:
+        outer = validate.vector("u", u)
+        inner = _along(w, direction, len(outer))
+        self.second_moment = validate.real("second_moment", second_moment, above=0)
+        self.cross_moment = validate.real("cross_moment", cross_moment)
+        self._rescaling = Rescaling.check(learning_rates, scale, frozen=False)
+        self.network = Network(inner[:, None], outer[None, :]).compress()
+        self._levels = _levels(self.network, self._rescaling)
+
+    @classmethod
+    def random(
+        cls,
+        width: float,
+        variance: float | tuple[float, float],
+        *,
+        rng: RngLike = None,
+        **settings: Any,
+    ) -> OneDimensional:
+        """Draw a network with iid normal weights, at any width.
+
+        Parameters
+        ----------
+        width, variance
+            As for `linflow.Gaussian`; variances of input and output layer.
+        rng : int, SeedSequence, Generator, BitGenerator or None
+            Root of its stream.
+        settings
+            Moments, rates and scale, as for the class.
+
+        Examples
+        --------
+        >>> import linflow as lf
+        >>> net = lf.OneDimensional.random(1e12, 1e-12, rng=0)
+        >>> round(net.kappa, 5)
+        1.0
+        """
+        drawn = Gaussian(width, variance).sample((1, 1), rng)
+        made = cls(drawn.W2[0], drawn.W1[:, 0], **settings)
+        # Without the law: the levels are those of the weights that were drawn.
+        made.network = Network(drawn.W1, drawn.W2, width=drawn.width)
+        return made
+
+    @classmethod
+    def parameterised(
+        cls,
+        name: str,
+        width: float,
+        *,
+        d_in: float = 1.0,
+        rng: RngLike = None,
+        **settings: Any,
+    ) -> OneDimensional:
+        """Draw a network in a named parameterisation.
+
+        Parameters
+        ----------
+        name, width, d_in
+            As for `linflow.parameterisation.named`: standard, ntk, mean-field, xavier
+            or kaiming.
+        rng : int, SeedSequence, Generator, BitGenerator or None
+            Root of its stream.
+        settings
+            Moments, as for the class; ``scale`` and ``learning_rates`` replace those of
+            the parameterisation.
+
+        Examples
+        --------
+        >>> import linflow as lf
+        >>> one = lf.OneDimensional.parameterised("mean-field", width=1e6, rng=0)
+        >>> other = lf.OneDimensional.parameterised("ntk", width=1e6, rng=0)
+        >>> one.laziness.round(2), other.laziness.round(-1)
+        (array([1.]), array([1000.]))
+        """
+        of = parameterisation.named(name, width, d_in)
+        own = {"scale": of.scale, "learning_rates": of.learning_rates} | settings
+        return cls.random(of.width, of.variance, rng=rng, **own)
+
+    @property
+    def target(self) -> float:
+        """The output f* = E[a y] / E[a^2] that minimises the loss."""
+        return self.cross_moment / self.second_moment
+
+    @property
+    def task(self) -> Task:
+        """The same as a `linflow.Task` with a target of one entry, f*."""
+        return Task([[self.target]])
+
+    @property
+    def width(self) -> float:
+        """Width of the hidden layer."""
+        return self.network.width
+
+    @property
+    def learning_rates(self) -> tuple[float, float]:
+        """Learning rates of input and output layer."""
+        return self._rescaling.learning_rates
+
+    @property
+    def scale(self) -> float:
+        """Output scale."""
+        return self._rescaling.scale
+
+    @property
+    def output(self) -> float:
+        """The output f(0) at the start."""
+        return self.scale * float(self.network.product[0, 0])
+
+    @property
+    def kappa(self) -> float:
+        """Threshold ``kappa^2 = mu + lam^2/4`` in units of the output."""
+        return abs(self._rescaling.output) * self._levels.kappa
+
+    @property
+    def lam(self) -> float:
+        """Level lam in units of the output."""
+        return abs(self._rescaling.output) * self._levels.lam
+
+    @property
+    def mu(self) -> float:
+        """Level mu in units of the output, squared."""
+        return self._rescaling.output**2 * self._levels.mu
+
+    @property
+    def laziness(self) -> Array:
+        """Laziness number kappa/|f*| of the one mode, shape (1,); see `regimes`."""
+        from linflow import regimes
+
+        return regimes.laziness(self.kappa, [abs(self.target)])
+
+    @property
+    def sign_change(self) -> float:
+        """Time at which the output passes through zero; NaN when it does not."""
+        if self.output * self.target >= 0:
+            return float("nan")
+        unit = self._rescaling.output
+        crossing = modes.time_to_reach(
+            0.0, self.output / unit, self.target / unit, self._levels.kappa
+        )
+        time = float(crossing) / (self._rescaling.time * 2 * self.second_moment)
+        return time if np.isfinite(time) else float("nan")
+
+    def solve(self, times: ArrayLike) -> OneDimensionalRun:
+        """Return the gradient flow of ``E[(f a - y)^2]`` at any times, exactly.
+
+        Parameters
+        ----------
+        times : array_like, shape (time,)
+            Times >= 0 that do not decrease; the last may be infinite.
+
+        Returns
+        -------
+        OneDimensionalRun
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the times are not such.
+
+        Notes
+        -----
+        Through `linflow.closed_form`, at its cost; to some rounding errors at any time.
+        """
+        given = validate.times("times", times, infinite=True)
+        run = closed_form(
+            self.task,
+            self.network,
+            times=2 * self.second_moment * given,
+            lam=self.lam,
+            mu=self.mu,
+            learning_rates=self.learning_rates,
+            scale=self.scale,
+            observe=(),
+            save_product=True,
+        )
+        assert run.product is not None
+        return OneDimensionalRun(given, run.product[:, 0, 0], self)
+
+    def __repr__(self) -> str:
+        return (
+            f"OneDimensional(width {self.width:.15g}, output {self.output:.6g}, "
+            f"target {self.target:.6g}, kappa {self.kappa:.6g})"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class OneDimensionalRun:
+    """The flow of a `OneDimensional` at the times asked for.
+
+    Attributes
+    ----------
+    times : ndarray, shape (time,)
+    output : ndarray, shape (time,)
+        f(t), the output at a = 1.
+    start : OneDimensional
+        Where it started.
+
+    Notes
+    -----
+    Everything else follows from f by the conservation laws of theory §4: in the units
+    of the output ``C1 + C2 = 2 sqrt(f^2 + kappa^2)``, ``C2 - C1 = lam``,
+    ``C1 C2 = f^2 + mu``.
+    """
+
+    times: Array
+    output: Array
+    start: OneDimensional
+
+    @property
+    def loss(self) -> Array:
+        """``E[(f a - y)^2]`` less its minimum: ``E[a^2] (f - f*)^2``."""
+        start = self.start
+        return np.asarray(start.second_moment * (self.output - start.target) ** 2)
+
+    @property
+    def u_norm(self) -> Array:
+        """Norm of the output layer."""
+        return np.sqrt(self.start.learning_rates[1] * self._grams()[1])
+
+    @property
+    def w_norm(self) -> Array:
+        """Norm of the input layer along the direction of the data."""
+        return np.sqrt(self.start.learning_rates[0] * self._grams()[0])
+
+    @property
+    def alignment(self) -> Array:
+        """``zeta = u.w / (|u| |w|)``, its sign that of u.w; NaN without weights."""
+        size = np.hypot(self.output, np.sqrt(self.start.mu))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.sign(self.start.scale) * self.output / size)
+
+    @property
+    def kernel(self) -> Array:
+        """Tangent kernel ``scale^2 (eta_u |w|^2 + eta_w |u|^2)`` at a = a' = 1."""
+        unit = abs(self.start._rescaling.output)
+        return np.asarray(2 * unit * np.hypot(self.output, self.start.kappa))
+
+    @property
+    def kernel_change(self) -> Array:
+        """Relative change of the kernel since t = 0; NaN for one that was zero."""
+        f0, kappa = self.start.output, self.start.kappa
+        before, now = np.hypot(f0, kappa), np.hypot(self.output, kappa)
+        growth = (self.output - f0) * ((self.output + f0) / (now + before))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(growth / before)
+
+    @property
+    def mechanisms(self) -> Mechanisms:
+        """Alignment, disalignment and rescaling; see `linflow.mechanisms`."""
+        return mechanisms(self.output, self.start.mu)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return all of it with dimension time."""
+        import xarray as xr
+
+        found = self.mechanisms
+        variables = {
+            name: ("time", getattr(self, name))
+            for name in (
+                "output",
+                "loss",
+                "alignment",
+                "u_norm",
+                "w_norm",
+                "kernel",
+                "kernel_change",
+            )
+        }
+        variables |= {
+            f"mechanism_{name}": ("time", np.asarray(getattr(found, name)))
+            for name in found._fields
+        }
+        start = self.start
+        attrs = {
+            name: getattr(start, name)
+            for name in ("width", "target", "kappa", "lam", "mu", "second_moment")
+        }
+        return xr.Dataset(variables, coords={"time": self.times}, attrs=attrs)
+
+    def _grams(self) -> tuple[Array, Array]:
+        """Return C1, C2 in the standard units, the smaller without cancellation."""
+        lam, unit = self.start.lam, abs(self.start._rescaling.output)
+        large = np.hypot(self.output, self.start.kappa) + abs(lam) / 2
+        small = np.divide(
+            self.output**2 + self.start.mu,
+            large,
+            out=np.zeros_like(large),
+            where=large > 0,
+        )
+        first, second = (small, large) if lam >= 0 else (large, small)
+        return first / unit, second / unit
+
+
+def _along(w: ArrayLike, direction: ArrayLike | None, width: int) -> Array:
+    """Return the input layer's component along the direction of the data."""
+    if np.ndim(w) < 2:
+        if direction is not None:
+            message = (
+                "direction must be None with a vector w, which is along the data "
+                "already; give w as a matrix (width, d_in)"
+            )
+            raise ValueError(message)
+        return validate.vector("w", w, length=width)
+    matrix = validate.matrix("w", w, shape=(width, None))
+    if direction is None:
+        message = f"direction must be given with a matrix w, here {matrix.shape}"
+        raise ValueError(message)
+    along = validate.vector("direction", direction, length=matrix.shape[1])
+    size = float(np.linalg.norm(along))
+    if size == 0:
+        message = "direction must not be zero"
+        raise ValueError(message)
+    return matrix @ (along / size)
+
+
+def _levels(network: Network, rescaling: Rescaling) -> Law:
+    """Return lam = C2 - C1 and mu = C1 C2 - A^2 in the standard units.
+
+    mu is the square of the area that u and w span; what is left of u across w is
+    rounding, and no level, below some eps of u.
+    """
+    first, second = np.sqrt(rescaling.learning_rates)
+    inner, outer = network.W1[:, 0] / first, network.W2[0] / second
+    c1, c2 = float(inner @ inner), float(outer @ outer)
+    across = outer
+    if c1 > 0:
+        for _ in range(2):  # once more for what rounding left
+            across = across - (across @ inner) / c1 * inner
+    rest = float(across @ across)
+    if rest <= (8 * np.finfo(float).eps) ** 2 * c2:
+        rest = 0.0
+    return Law(c2 - c1, c1 * rest)
