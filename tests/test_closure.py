@@ -125,6 +125,7 @@ def test_closure_is_closer_than_the_formula(
     closure, error, other = closure_and_flow(gamma_sigma2, gamma_w)
     assert closure.error_bound is not None
     assert error <= closure.error_bound <= 60 * error
+    assert closure.to_xarray().attrs["error_bound"] == closure.error_bound
     assert error * closer <= other
 
 

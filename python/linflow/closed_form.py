@@ -210,7 +210,7 @@ def error_bound(
         tail = np.linalg.svd(last.astype(np.float64), compute_uv=False)
         size = max(float(np.linalg.norm(values)), start_size)
         error += float(np.linalg.norm(tail[int(start.width) :])) / size
-    return 2 * error + 1e-12
+    return float(2 * error + 1e-12)
 
 
 def _given(
