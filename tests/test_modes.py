@@ -94,7 +94,7 @@ def test_crossing_time_and_regimes_agree() -> None:
     for i in (0, 1):
         at = modes.curves([times[i]], s0[i], target[i], 1.0)[0]
         assert at == pytest.approx(1.0, rel=1e-12)
-    np.testing.assert_array_equal(lf.regimes.laziness(1.0, target), 1 / target)
+    np.testing.assert_array_equal(lf.regimes.mode_laziness(1.0, target), 1 / target)
 
 
 def test_many_modes_broadcast() -> None:

@@ -101,24 +101,27 @@ def test_balanced_and_opposed_is_stuck_at_the_saddle() -> None:
     assert stuck.kappa == 0
     assert (run.output <= 0).all()
     assert run.output[-1] == 0
-    assert np.isnan(stuck.sign_change)
+    assert stuck.time_to_reach(0) == INF
     assert np.isnan(run.alignment[-1])
     np.testing.assert_allclose(run.alignment[:2], -1)
     # With more in one layer it gets through.
     freed = lf.OneDimensional([0.5, -0.25], [-0.6, 0.3])
     assert freed.solve([INF]).output[0] == pytest.approx(1)
-    assert freed.sign_change > 0
+    assert 0 < freed.time_to_reach(0) < INF
 
 
-def test_sign_change_is_where_the_output_is_zero() -> None:
+def test_time_to_reach() -> None:
     net = lf.OneDimensional(
         [0.5, -0.2], [-0.1, 0.9], second_moment=0.7, learning_rates=(0.2, 3), scale=-2,
         cross_moment=-1,
     )  # fmt: skip
     assert net.output > 0
-    assert abs(net.solve([net.sign_change]).output[0]) < 1e-14
+    for level in (0.0, 0.1, -0.5 * abs(net.target)):
+        f = net.solve([net.time_to_reach(level)]).output[0]
+        assert f == pytest.approx(level, abs=1e-14)
     same = lf.OneDimensional([0.5], [0.2])
-    assert np.isnan(same.sign_change)
+    assert same.time_to_reach(0.05) == INF  # it moves the other way
+    assert same.time_to_reach(same.output) == 0
 
 
 def test_mechanisms_of_a_reversal() -> None:
@@ -126,7 +129,7 @@ def test_mechanisms_of_a_reversal() -> None:
     net = lf.OneDimensional.random(1000, 1e-3, rng=1, cross_moment=1.0)
     sign = 1.0 if net.output < 0 else -1.0
     net = lf.OneDimensional.random(1000, 1e-3, rng=1, cross_moment=sign)
-    turn = net.sign_change
+    turn = net.time_to_reach(0)
     run = net.solve([0, 0.5 * turn, turn, 1.5 * turn, 10 * turn, INF])
     found = run.mechanisms
     np.testing.assert_array_equal(np.delete(found.stretch, 2), [0, 0, 1, 1, 1])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import linflow as lf
 from linflow import regimes
 from linflow.regimes import ModeRegime, Regime
 
@@ -116,17 +117,19 @@ def test_bad_exponents() -> None:
         regimes.classify([1, 2], [1, 2, 3], d=D, rank=RANK)
 
 
-def test_laziness() -> None:
-    np.testing.assert_array_equal(regimes.laziness(2.0, [4, 1, 0]), [0.5, 2, np.inf])
-    np.testing.assert_array_equal(regimes.laziness(0.0, [4, 0]), [0, 0])
+def test_mode_laziness() -> None:
     np.testing.assert_array_equal(
-        regimes.laziness([[1], [2]], [1, 2]), [[1, 0.5], [2, 1]]
+        regimes.mode_laziness(2.0, [4, 1, 0]), [0.5, 2, np.inf]
     )
-    assert regimes.laziness(1e300, 1e-300) == np.inf
+    np.testing.assert_array_equal(regimes.mode_laziness(0.0, [4, 0]), [0, 0])
+    np.testing.assert_array_equal(
+        regimes.mode_laziness([[1], [2]], [1, 2]), [[1, 0.5], [2, 1]]
+    )
+    assert regimes.mode_laziness(1e300, 1e-300) == np.inf
     with pytest.raises(ValueError, match="kappa contains -1; it must be at least 0"):
-        regimes.laziness(-1, [1])
+        regimes.mode_laziness(-1, [1])
     with pytest.raises(ValueError, match="target_singular_values contains nan"):
-        regimes.laziness(1, [1, np.nan])
+        regimes.mode_laziness(1, [1, np.nan])
 
 
 def test_classify_modes() -> None:
@@ -150,4 +153,96 @@ def test_modes_agree_with_laziness() -> None:
     """A mode that starts at zero is lazy for ever just when kappa/s* > 1."""
     s_star, kappa = np.linspace(0, 3, 31), np.array([[0.5], [1.05], [2.0]])
     never = regimes.classify_modes(0, s_star, kappa) == ModeRegime.LAZY_FOREVER
-    np.testing.assert_array_equal(never, regimes.laziness(kappa, s_star) > 1)
+    np.testing.assert_array_equal(never, regimes.mode_laziness(kappa, s_star) > 1)
+
+
+def test_laziness_is_the_same_number_in_three_papers() -> None:
+    """Against the formulas of each paper, rates and scale included."""
+    rng = np.random.default_rng(0)
+    task = lf.Task(rng.normal(size=(3, 5)))
+    s = task.singular_values
+    v1, v2, w, e1, e2, g = 0.3, 0.02, 1e5, 0.5, 4.0, -0.1
+    kappa = abs(g) * w * (v2 * np.sqrt(e1 / e2) + v1 * np.sqrt(e2 / e1)) / 2
+    init = lf.Gaussian(w, (v1, v2))
+    number = regimes.laziness(task, init, (e1, e2), g)
+    np.testing.assert_allclose(number, kappa / s, rtol=1e-13)
+    np.testing.assert_allclose(
+        regimes.laziness(task, lf.Gaussian(w, v1)), v1 * w / s, rtol=1e-13
+    )
+    for lam, width in ((-0.6, 5), (0.6, 3), (0.0, 8)):
+        number = regimes.laziness(task, lf.Balanced(width, lam=lam))
+        np.testing.assert_allclose(number, abs(lam) / 2 / s, rtol=1e-13)
+    one = lf.OneDimensional.random(
+        1e9, (v1, v2), learning_rates=(e1, e2), scale=g, cross_moment=-2, rng=0
+    )
+    np.testing.assert_allclose(regimes.laziness(one), 1e9 / w * kappa / 2, rtol=1e-3)
+
+
+def test_laziness_is_what_runs_report_and_what_their_kernels_do() -> None:
+    task = lf.Task(np.diag([3.0, 1.0, 0.2]))
+    for init, rates, scale in (
+        (lf.Gaussian(1e9, (1e-9, 4e-9)), (2.0, 0.5), 3.0),
+        (lf.Balanced(3, lam=1.5, size=0.0), (1.0, 1.0), 0.5),
+        (lf.Weights(np.zeros((3, 3)), 0.7 * np.eye(3)), (0.3, 2.0), 1.0),
+    ):
+        keywords: dict[str, Any] = {"learning_rates": rates, "scale": scale}
+        number = regimes.laziness(task, init, **keywords)
+        network = init.sample(task, 1)
+        run = lf.closed_form(task, network, times=[np.inf], **keywords)
+        assert run.kappa is not None
+        np.testing.assert_allclose(number, run.kappa / task.singular_values)
+        # From s = 0 the kernel of each mode grows by sqrt(1 + 1/Lambda^2).
+        assert run.network is not None
+        kernels = [
+            np.diag(rates[1] * n.W1.T @ n.W1 + rates[0] * n.W2 @ n.W2.T)
+            for n in (network, run.network)
+        ]
+        np.testing.assert_allclose(
+            kernels[1] / kernels[0], np.sqrt(1 + 1 / number**2), rtol=1e-3
+        )
+    net = lf.OneDimensional([1.0, 2.0], [0.5, -1.0], cross_moment=0.5)
+    same = regimes.laziness(net.task, net.network)
+    np.testing.assert_allclose(same, regimes.laziness(net))
+    run = lf.closed_form(task, init, times=[1.0])
+    assert regimes.laziness(task, run).shape == (3,)
+
+
+def test_laziness_of_nothing_to_learn_is_infinite() -> None:
+    task = lf.Task([[1.0, 0.0], [0.0, 0.0]])
+    number = regimes.laziness(task, lf.Gaussian(100, 0.01))
+    np.testing.assert_allclose(number, [1.0, np.inf])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((2.0, [1.0]), TypeError, "task must be a Task or a OneDimensional, not 2.0"),
+        ((lf.Task([[1.0]]),), TypeError, "init must be Gaussian"),
+        (
+            (lf.Task([[1.0]]), lf.Weights([[1.0, 2.0]], [[1.0]])),
+            ValueError,
+            "weights give a",
+        ),
+        (
+            (lf.Task([[1.0]]), lf.Gaussian(9, 1), (0, 1)),
+            ValueError,
+            "learning_rates must be > 0",
+        ),
+        ((lf.Task([[1.0]]), lf.Gaussian(9, 1), 1, 0), ValueError, "scale must not be"),
+        (
+            (lf.OneDimensional([1.0], [1.0]), lf.Gaussian(9, 1)),
+            ValueError,
+            "init, learning_rates and scale must not be given with a OneDim",
+        ),
+        (
+            (lf.Task([[1.0]], mask=np.array([[True]])), lf.Gaussian(9, 1)),
+            ValueError,
+            "task must have the plain mean squared error",
+        ),
+    ],
+)
+def test_laziness_of_bad_input(
+    arguments: tuple[Any, ...], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        regimes.laziness(*arguments)

@@ -26,6 +26,7 @@ from linflow.deep import DeepNetwork
 from linflow.descent import gradient_descent
 from linflow.flow import gradient_flow
 from linflow.initial import Balanced, Gaussian, Weights
+from linflow.kernel_phase import kernel_phase_diagram
 from linflow.lazy import lazy
 from linflow.levels import Levels, is_balanced, two_level
 from linflow.network import Law, Network
@@ -65,6 +66,7 @@ __all__ = [
     "gradient_descent",
     "gradient_flow",
     "is_balanced",
+    "kernel_phase_diagram",
     "lazy",
     "low_rank_task",
     "modes",

@@ -21,6 +21,7 @@ from linflow.closed_form import closed_form
 from linflow.initial import Gaussian
 from linflow.mechanisms import Mechanisms, mechanisms
 from linflow.network import Law, Network
+from linflow.regimes import mode_laziness
 from linflow.rescaling import Rescaling
 from linflow.task import Task
 
@@ -215,21 +216,27 @@ class OneDimensional:
     @property
     def laziness(self) -> Array:
         """Laziness number kappa/|f*| of the one mode, shape (1,); see `regimes`."""
-        from linflow import regimes
+        return mode_laziness(self.kappa, [abs(self.target)])
 
-        return regimes.laziness(self.kappa, [abs(self.target)])
+    def time_to_reach(self, level: float) -> float:
+        """Return the time at which the output reaches a level, infinity when never.
 
-    @property
-    def sign_change(self) -> float:
-        """Time at which the output passes through zero; NaN when it does not."""
-        if self.output * self.target >= 0:
-            return float("nan")
+        The output moves towards its target; at ``time_to_reach(0)`` it changes sign.
+
+        Examples
+        --------
+        >>> import linflow as lf
+        >>> net = lf.OneDimensional(u=[1.0], w=[-0.2])
+        >>> time = net.time_to_reach(0.0)
+        >>> bool(abs(net.solve([time]).output[0]) < 1e-15)
+        True
+        """
+        level = validate.real("level", level)
         unit = self._rescaling.output
-        crossing = modes.time_to_reach(
-            0.0, self.output / unit, self.target / unit, self._levels.kappa
+        time = modes.time_to_reach(
+            level / unit, self.output / unit, self.target / unit, self._levels.kappa
         )
-        time = float(crossing) / (self._rescaling.time * 2 * self.second_moment)
-        return time if np.isfinite(time) else float("nan")
+        return float(time) / (self._rescaling.time * 2 * self.second_moment)
 
     def solve(self, times: ArrayLike) -> OneDimensionalRun:
         """Return the gradient flow of ``E[(f a - y)^2]`` at any times, exactly.

@@ -7,14 +7,25 @@ exponent is the phase.
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from linflow import _validate as validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+AXES = (
+    "width",
+    "scale",
+    "variance_w",
+    "variance_u",
+    "rate_w",
+    "rate_u",
+    "variance_ratio",
+)
 NAMES = ("standard", "ntk", "mean-field", "xavier", "kaiming")
 
 
@@ -76,9 +87,21 @@ class Parameterisation:
         ``Lambda = gamma w (s1 sqrt(e2/e1) + s2 sqrt(e1/e2)) / (2 |f*|)`` with variances
         s1, s2 and learning rates e1, e2 of the two layers; f* does not depend on N.
         """
+        return self.width + self.size + abs(self.imbalance) / 2
+
+    @property
+    def size(self) -> float:
+        """Exponent of ``gamma sigma_w sigma_u``, the output of one hidden unit."""
+        return self.scale + sum(self.variance) / 2
+
+    @property
+    def imbalance(self) -> float:
+        """Exponent of ``sigma_w^2 eta_u / (sigma_u^2 eta_w)``, input to output layer.
+
+        Where it is not 0, one layer carries the kernel: lam outgrows mu.
+        """
         (first, second), (rate1, rate2) = self.variance, self.learning_rates
-        tilt = (rate2 - rate1) / 2
-        return self.width + self.scale + max(first + tilt, second - tilt)
+        return first - second + rate2 - rate1
 
     @property
     def phase(self) -> str:
@@ -87,16 +110,70 @@ class Parameterisation:
         At a fixed width a random start is as large as its kernel allows, |f(0)| ~
         kappa; where Lambda goes to infinity it is unlearned by disalignment.
         """
-        return "kernel" if self.laziness > 0 and self.width > 0 else "feature"
+        lazy = self.laziness > 1e-12  # a sum of exponents, so not exactly 0
+        return "kernel" if lazy and self.width > 0 else "feature"
 
     def at(self, N: float) -> Settings:
-        """Return the settings at a number N > 0, all prefactors 1."""
+        """Return the settings at a number N > 0, all prefactors 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When N is not such, or one of its powers is out of the range of numbers.
+        """
         N = validate.real("N", N, above=0)
+
+        def power(name: str, exponent: float) -> float:
+            try:
+                value = float(N**exponent)
+            except OverflowError:
+                value = math.inf
+            if not sys.float_info.min < value < math.inf:
+                message = f"{name} is {exponent:g}: N = {N:g} to that is no number"
+                raise ValueError(message)
+            return value
+
         return Settings(
-            N**self.width,
-            N**self.scale,
-            (N ** self.variance[0], N ** self.variance[1]),
-            (N ** self.learning_rates[0], N ** self.learning_rates[1]),
+            power("width", self.width),
+            power("scale", self.scale),
+            (power("variance", self.variance[0]), power("variance", self.variance[1])),
+            (
+                power("learning_rates", self.learning_rates[0]),
+                power("learning_rates", self.learning_rates[1]),
+            ),
+        )
+
+    def varied(self, exponents: Mapping[str, float]) -> Parameterisation:
+        """Return this parameterisation with other exponents.
+
+        Parameters
+        ----------
+        exponents
+            By name: those of `AXES`. ``variance_w`` and ``rate_w`` are of the input
+            layer, ``variance_u`` and ``rate_u`` of the output layer; a
+            ``variance_ratio`` r, ``(sigma_w / sigma_u)^2 ~ N**r``, keeps their product.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a name is unknown or an exponent not finite.
+        """
+        new: dict[str, float] = {}
+        for name, value in exponents.items():
+            new[validate.choice("exponents", name, AXES)] = validate.real(name, value)
+        first = new.get("variance_w", self.variance[0])
+        second = new.get("variance_u", self.variance[1])
+        if "variance_ratio" in new:
+            mean, half = (first + second) / 2, new["variance_ratio"] / 2
+            first, second = mean + half, mean - half
+        return Parameterisation(
+            width=new.get("width", self.width),
+            scale=new.get("scale", self.scale),
+            variance=(first, second),
+            learning_rates=(
+                new.get("rate_w", self.learning_rates[0]),
+                new.get("rate_u", self.learning_rates[1]),
+            ),
         )
 
 

@@ -1,15 +1,70 @@
-"""Which regime a network learns in, before it is trained.
+"""Which regime a network learns in, before it is trained: one number per mode.
+
+The same number
+---------------
+[TAJ], [DAP] and [XZ] each tell a lazy (kernel) from an active (rich, feature-learning)
+regime, by the variance and width of a random start, by the balance of the layers, by
+exponents of width, scale and learning rates. They speak of the same number. Every start
+that they solve has two conserved levels lam and mu (theory §4, `linflow.two_level`),
+and from these a threshold
+
+    kappa = sqrt(mu + lam^2 / 4),
+
+in units of the output map. Learning rates and the output scale are only a change of
+units (`linflow.rescaling`). A mode of the target with singular value s* then obeys
+
+    ds/dt = 2 sqrt(s^2 + kappa^2) (s* - s),        C1 + C2 = 2 sqrt(s^2 + kappa^2)
+
+(`linflow.modes`): C1 + C2 is its tangent kernel. While s < kappa the kernel stands
+still and s relaxes exponentially: the mode is lazy. Once s > kappa the kernel grows
+with s and learning is logistic: the mode is active. Which of the two it comes to is
+settled by its laziness number
+
+    Lambda = kappa / s*          (`laziness`)
+
+alone: from s = 0 its kernel grows by sqrt(1 + 1/Lambda^2), which is nothing for
+Lambda >> 1 and s*/kappa for Lambda << 1.
+
+========  =====================================  ===========  ======  ================
+paper     start                                  lam          mu      kappa
+========  =====================================  ===========  ======  ================
+[TAJ]     random, variance v, width w -> oo      0            (vw)²   v w
+          random, variances v1, v2               (v2 - v1) w  v1v2w²  (v1 + v2) w / 2
+[DAP]     lam-balanced, W2'W2 - W1W1' = lam I    lam          0       abs(lam) / 2
+[XZ]      one-dimensional data, any weights      C2 - C1      C1C2    `OneDimensional`
+                                                              - A²
+========  =====================================  ===========  ======  ================
+
+(Rates and scale 1.) What the papers call their regimes, in terms of Lambda:
+
+- [TAJ]: a target of singular values ~ d and noise up to 2 sqrt(d) has two groups of
+  modes. The line gamma_sigma2 + gamma_w = 1 is Lambda = 1 for the signal, the line
+  gamma_sigma2 + gamma_w = 1/2 is Lambda ~ 1 for the noise; between them, in the *mixed*
+  regime, signal modes are active and noise modes lazy.
+- [DAP]: rich is lam -> 0, Lambda -> 0 for all modes; lazy is |lam| -> infinity. That
+  holds for the kernel where the layer that carries lam spans its side, w = d_out for
+  lam > 0, w = d_in for lam < 0. Elsewhere part of a side has no hidden unit, the
+  equation above does not hold for it and the kernel moves whatever Lambda is: the
+  delayed-rich regime.
+- [XZ]: with width, scale and rates like powers of N, Lambda = gamma w (v_u sqrt(eta_w /
+  eta_u) + v_w sqrt(eta_u / eta_w)) / (2 |f*|) is one too. Lambda -> infinity is the
+  kernel phase, Lambda = O(1) or -> 0 the feature-learning phase
+  (`linflow.parameterisation`). It takes w -> infinity as well: the output of a random
+  start is about kappa / sqrt(w), and at a fixed width unlearning it moves the kernel.
+
+``linflow figure unified`` draws the three over one formula.
 
 The phase diagram of [TAJ] is drawn in exponents: d x d networks of width w =
-d^gamma_w and variance sigma^2 = d^gamma_sigma2, a target of ``rank`` singular values
-of order d, noise up to 2 sqrt(d). A mode is lazy while its singular value is below
-the threshold kappa = sigma^2 w = d^(gamma_sigma2 + gamma_w), and active above it.
-`laziness` and `classify_modes` speak of any task.
+d^gamma_w and variance sigma^2 = d^gamma_sigma2 (`boundaries`, `classify`).
 
 References
 ----------
 [TAJ] Tu, Aranguri, Jacot, "Mixed Dynamics In Linear Networks: Unifying the Lazy and
 Active Regimes", NeurIPS 2024, arXiv 2405.17580, figure 2.
+[DAP] Dominé et al., "From Lazy to Rich: Exact Learning Dynamics in Deep Linear
+Networks", ICLR 2025, arXiv 2409.14623.
+[XZ] Xu, Ziyin, "Three Mechanisms of Feature Learning in a Linear Network", ICLR 2025,
+arXiv 2401.07085.
 """
 
 from __future__ import annotations
@@ -17,7 +72,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +80,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
+
+    from linflow.one_dimensional import OneDimensional
+    from linflow.task import Task
 
 
 class Regime(IntEnum):
@@ -165,6 +223,81 @@ def classify(
 
 
 def laziness(
+    task: Task | OneDimensional,
+    init: Any = None,
+    learning_rates: float | tuple[float, float] = (1.0, 1.0),
+    scale: float = 1.0,
+) -> NDArray[np.float64]:
+    """Return the laziness number kappa/s* of each mode of a task.
+
+    Below 1 a mode ends active, above 1 it stays lazy; see the page at the top of this
+    module for what that means in each of the papers.
+
+    Parameters
+    ----------
+    task : Task or OneDimensional
+        With the plain mean squared error. A `OneDimensional` knows the rest.
+    init : Gaussian, Balanced, Weights, Network or Trajectory
+        Its law tells kappa, nothing is random in that; given weights have the two
+        levels that fit them best (`linflow.two_level`).
+    learning_rates : float or (float, float)
+        Of input and output layer, > 0.
+    scale : float
+        Output scale, not zero.
+
+    Returns
+    -------
+    ndarray, shape (min(task.shape),)
+        In the order of the target's singular values; infinite where these are zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is out of its range, `init` does not fit the task, or there is
+        one with a `OneDimensional`.
+
+    Examples
+    --------
+    The same number from three papers:
+
+    >>> import linflow as lf
+    >>> task = lf.Task([[2.0, 0.0], [0.0, 0.5]])
+    >>> lf.regimes.laziness(task, lf.Gaussian(width=1e6, variance=1e-6))
+    array([0.5, 2. ])
+    >>> lf.regimes.laziness(task, lf.Balanced(width=2, lam=2.0))
+    array([0.5, 2. ])
+    >>> lf.regimes.laziness(lf.OneDimensional([1, 0], [0, 1], cross_moment=2.0))
+    array([0.5])
+    """
+    from linflow._solved import standard_network
+    from linflow.initial import initial_network
+    from linflow.levels import two_level
+    from linflow.one_dimensional import OneDimensional
+    from linflow.rescaling import Rescaling
+    from linflow.task import Task
+
+    if isinstance(task, OneDimensional):
+        if init is not None or learning_rates != (1.0, 1.0) or scale != 1.0:
+            message = (
+                "init, learning_rates and scale must not be given with a "
+                f"OneDimensional, which has its own; init is {init!r}, learning_rates "
+                f"{learning_rates!r}, scale {scale!r}"
+            )
+            raise ValueError(message)
+        return task.laziness
+    if not isinstance(task, Task):
+        message = f"task must be a Task or a OneDimensional, not {task!r}"
+        raise TypeError(message)
+    rescaling = Rescaling.check(learning_rates, scale, frozen=False)
+    network = initial_network(init, task, 0)
+    if network.law is not None:
+        law = rescaling.law(network.law)
+    else:
+        law = two_level(standard_network(network, rescaling)).law
+    return mode_laziness(abs(rescaling.output) * law.kappa, task.singular_values)
+
+
+def mode_laziness(
     kappa: ArrayLike, target_singular_values: ArrayLike
 ) -> NDArray[np.float64]:
     """Return the laziness number kappa/s* of each mode, after [TAJ] equation (1).
@@ -218,7 +351,7 @@ def classify_modes(
     Raises
     ------
     ValueError
-        As in `laziness`.
+        As in `mode_laziness`.
     """
     now, goal, k = _broadcast(low=0.0, s0=s0, s_star=s_star, kappa=kappa)
     return np.asarray(
