@@ -126,36 +126,47 @@ void columns_of_product_tn(const Matrix<double>& A, View u, double* out, Index s
   }
 }
 
+// Calls f<N>(first column) for as many columns at a time as there are left, up to four.
+template <class F> void by_columns(Index count, F&& f) {
+  Index j = 0;
+  for (; j + kColumns <= count; j += kColumns) {
+    f.template operator()<kColumns>(j);
+  }
+  switch (count - j) {
+  case 3:
+    f.template operator()<3>(j);
+    break;
+  case 2:
+    f.template operator()<2>(j);
+    break;
+  case 1:
+    f.template operator()<1>(j);
+    break;
+  default:
+    break;
+  }
+}
+
 } // namespace
 
 void thin_product(const Matrix<double>& A,
                   const Matrix<double>& V,
                   Index count,
                   Matrix<double>& out) {
-  Index j = 0;
-  for (; j + kColumns <= count; j += kColumns) {
-    columns_of_product<kColumns>(
+  by_columns(count, [&]<int N>(Index j) {
+    columns_of_product<N>(
         A, {V.data() + j * V.outerStride(), V.outerStride()}, &out(0, j), out.rows());
-  }
-  for (; j < count; ++j) {
-    columns_of_product<1>(
-        A, {V.data() + j * V.outerStride(), V.outerStride()}, &out(0, j), out.rows());
-  }
+  });
 }
 
 void thin_product_tn(const Matrix<double>& A,
                      const Matrix<double>& U,
                      Index count,
                      Matrix<double>& out) {
-  Index j = 0;
-  for (; j + kColumns <= count; j += kColumns) {
-    columns_of_product_tn<kColumns>(
+  by_columns(count, [&]<int N>(Index j) {
+    columns_of_product_tn<N>(
         A, {U.data() + j * U.outerStride(), U.outerStride()}, &out(0, j), out.rows());
-  }
-  for (; j < count; ++j) {
-    columns_of_product_tn<1>(
-        A, {U.data() + j * U.outerStride(), U.outerStride()}, &out(0, j), out.rows());
-  }
+  });
 }
 
 } // namespace linflow
