@@ -149,3 +149,68 @@ def test_bad_weights() -> None:
         lf.Weights(np.ones((3, 2)) * 1j, np.ones((2, 3)))
     with pytest.raises(ValueError, match="the task needs"):
         lf.Weights(np.ones((3, 2)), np.ones((2, 3))).sample((4, 4))
+
+
+# ---- further outputs and inputs ------------------------------------------------------
+
+
+def test_extend_keeps_what_is_there(rng: np.random.Generator) -> None:
+    network = lf.Balanced(width=2, lam=-0.5).sample((3, 4), rng=0)
+    rows, columns = rng.normal(size=(2, 2)), rng.normal(size=(2, 1))
+    wider = network.extend(outputs=rows, inputs=columns)
+    assert wider.shape == (5, 5)
+    np.testing.assert_array_equal(wider.W2, np.vstack([network.W2, rows]))
+    np.testing.assert_array_equal(wider.W1, np.hstack([network.W1, columns]))
+    assert wider.law is None
+    zeros = network.extend(outputs=1, inputs=2)
+    assert zeros.shape == (4, 6)
+    assert zeros.law == network.law
+    assert lf.is_balanced(zeros, lam=-0.5)
+    assert lf.Gaussian(100, 0.1).sample((2, 3), rng=0).extend(outputs=1).law is None
+
+
+def test_extend_in_the_users_units(rng: np.random.Generator) -> None:
+    wide = lf.Network(rng.normal(size=(40, 3)), rng.normal(size=(2, 40)))
+    longer = wide.compress().extend(outputs=1).expand()
+    np.testing.assert_allclose(longer.W1, wide.W1, atol=1e-12)
+    np.testing.assert_array_equal(longer.W2[2], 0)
+
+
+@pytest.mark.parametrize("width", [2, 5, 6, 1000.5])
+def test_extend_draws_the_law_of_the_wide_network(width: float) -> None:
+    """Moments of new weights over each other and over old ones, of any width."""
+    start = lf.Gaussian(width, 0.5).sample((2, 3), rng=0)
+    variance, draws = 0.25, 4000
+    blocks = np.array(
+        [start.extend(1, 1, variance=variance, rng=i).gram for i in range(draws)]
+    )
+    w, old = start.width, [0, 1, 2, 4, 5]
+    np.testing.assert_allclose(blocks[0][np.ix_(old, old)], start.gram, atol=1e-9 * w)
+    size = np.diag(start.gram)
+    for new, other in ((3, 6), (6, 3)):
+        square = blocks[:, new, new]  # variance chi^2_w
+        assert square.mean() == pytest.approx(
+            variance * w, rel=5 * (2 / w / draws) ** 0.5
+        )
+        assert square.var() == pytest.approx(2 * variance**2 * w, rel=0.3)
+        cross = blocks[:, new, other]
+        assert cross.var() == pytest.approx(variance**2 * w, rel=0.25)
+        np.testing.assert_allclose(
+            blocks[:, new, old].var(axis=0), variance * size, rtol=0.12
+        )
+    again = start.extend(1, 1, variance=variance, rng=7).gram
+    np.testing.assert_array_equal(again, blocks[7])
+
+
+def test_extend_bad_input() -> None:
+    network = lf.Balanced(width=2).sample((3, 4), rng=0)
+    with pytest.raises(ValueError, match="outputs must be an integer >= 0"):
+        network.extend(-1)
+    with pytest.raises(TypeError, match="inputs must be an integer"):
+        network.extend(inputs=1.5)
+    with pytest.raises(ValueError, match=r"outputs must have shape \(any x 2\)"):
+        network.extend(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="variance must be a real number >= 0"):
+        network.extend(1, variance=-1.0)
+    with pytest.raises(AttributeError, match="two layers"):
+        lf.Gaussian((4, 4), 0.1).sample((2, 2), rng=0).extend(1)

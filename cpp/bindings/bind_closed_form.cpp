@@ -17,18 +17,20 @@ template <class Scalar> void define_closed_form(py::module_& closed_form) {
          const std::vector<double>& times,
          Index top,
          bool save_product,
+         bool save_gram,
          int n_threads,
          py::object progress) {
         const Objective<Scalar> objective(target, noise);
         const auto flow = std::make_shared<const Riccati<Scalar>>(
             objective.target(), static_cast<Scalar>(lam), static_cast<Scalar>(mu));
         const ClosedForm<Scalar> solution(flow, X, Y);
-        py::dict out = record_solution<Scalar>(solution,
-                                               objective,
-                                               times,
-                                               {1, top, save_product},
-                                               n_threads,
-                                               std::move(progress));
+        py::dict out =
+            record_solution<Scalar>(solution,
+                                    objective,
+                                    times,
+                                    {1, top, save_product, {}, false, save_gram},
+                                    n_threads,
+                                    std::move(progress));
         // The state to go on from.
         RiccatiWorkspace<Scalar> workspace;
         Matrix<Scalar> last_X;
@@ -49,6 +51,7 @@ template <class Scalar> void define_closed_form(py::module_& closed_form) {
       py::arg("times"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg("save_gram") = false,
       py::arg("n_threads"),
       py::arg("progress"));
 }

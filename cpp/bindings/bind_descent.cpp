@@ -19,6 +19,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
          Index save_every,
          Index top,
          bool save_product,
+         bool save_weights,
          const SpectrumOptions& spectrum,
          py::object progress) {
         const Objective<Scalar> objective(target, noise);
@@ -28,11 +29,12 @@ template <class Scalar> void define_descent(py::module_& descent) {
                        X.cols());
         dynamics.X() = X;
         dynamics.Y() = Y;
-        auto out = record_run<Scalar>(dynamics,
-                                      objective,
-                                      stop,
-                                      {save_every, top, save_product, spectrum},
-                                      std::move(progress));
+        auto out =
+            record_run<Scalar>(dynamics,
+                               objective,
+                               stop,
+                               {save_every, top, save_product, spectrum, save_weights},
+                               std::move(progress));
         out["X"] = Matrix<Scalar>(dynamics.X());
         out["Y"] = Matrix<Scalar>(dynamics.Y());
         return out;
@@ -49,6 +51,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
       py::arg("save_every"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg("save_weights") = false,
       py::arg_v("spectrum", SpectrumOptions(), "SpectrumOptions()"),
       py::arg("progress"));
 }

@@ -20,10 +20,12 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
          Index save_every,
          Index top,
          bool save_product,
+         bool save_weights,
          const SpectrumOptions& spectrum,
          py::object progress) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
-        const RecordOptions options{save_every, top, save_product, spectrum};
+        const RecordOptions options{
+            save_every, top, save_product, spectrum, save_weights};
         LayerDescent<Scalar> dynamics(cost, shape, pack_layers(layers), step_size);
         Poller poller(std::move(progress));
         std::atomic<bool> cancelled{false};
@@ -59,6 +61,7 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
       py::arg("save_every"),
       py::arg("top"),
       py::arg("save_product"),
+      py::arg("save_weights") = false,
       py::arg("spectrum"),
       py::arg("progress"));
 }

@@ -70,6 +70,16 @@ py::dict to_dict(Record<Scalar>&& record,
     out["product"] = to_array(std::move(record.product), {points, d_in, d_out})
                          .attr("transpose")(0, 2, 1);
   }
+  if (options.save_weights) {
+    const auto size =
+        points > 0 ? static_cast<py::ssize_t>(record.weights.size()) / points : 0;
+    out["weights"] = to_array(std::move(record.weights), {points, size});
+  }
+  if (options.save_gram) { // symmetric: the order of the axes does not matter
+    out["input_gram"] = to_array(std::move(record.input_gram), {points, d_in, d_in});
+    out["output_gram"] =
+        to_array(std::move(record.output_gram), {points, d_out, d_out});
+  }
   out["last_product"] = std::move(record.last_product);
   out["status"] = static_cast<int>(result.status);
   out["steps"] = result.steps;

@@ -19,7 +19,24 @@ public:
     out.swap(state_.product);
   }
 
+  void grams(double time,
+             Matrix<Scalar>& coordinates,
+             Matrix<Scalar>& input_gram,
+             Matrix<Scalar>& output_gram) override {
+    constexpr RiccatiRequest request{true, true, true, true};
+    start_->state(static_cast<Scalar>(time), request, workspace_, state_);
+    coordinates.swap(state_.product);
+    turn(start_->flow().V(), state_.input_gram, input_gram);
+    turn(start_->flow().U(), state_.output_gram, output_gram);
+  }
+
 private:
+  void turn(const Matrix<Scalar>& frame, const Matrix<Scalar>& M, Matrix<Scalar>& out) {
+    half_.noalias() = frame * M;
+    out.noalias() = half_ * frame.transpose();
+  }
+
+  Matrix<Scalar> half_;
   const RiccatiStart<Scalar>* start_;
   RiccatiWorkspace<Scalar> workspace_;
   RiccatiState<Scalar> state_;

@@ -19,7 +19,16 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from linflow import events, figures, modes, parameterisation, regimes, spectrum, stop
+from linflow import (
+    events,
+    figures,
+    modes,
+    observables,
+    parameterisation,
+    regimes,
+    spectrum,
+    stop,
+)
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -70,6 +79,7 @@ __all__ = [
     "lazy",
     "low_rank_task",
     "modes",
+    "observables",
     "parameterisation",
     "phase_diagram",
     "plot",

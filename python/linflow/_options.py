@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from linflow import _grams as grams
 from linflow import _spectral as spectral
 from linflow import _validate as validate
 from linflow._cost import has_train_error
@@ -14,7 +15,7 @@ from linflow._curves import TRACKS
 from linflow.stop import combine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from linflow._core import Array, Matrix
     from linflow._core.spectrum import SpectrumOptions
@@ -92,6 +93,8 @@ class Stepped(Observing):
     rules: StopRules
     save_every: int
     save_product: bool
+    save_weights: bool
+    save_gram: bool
     dtype: Literal["float64", "float32"]
 
     @classmethod
@@ -108,6 +111,8 @@ class Stepped(Observing):
         save_product: bool,
         dtype: Any,
         track: Any = "order",
+        save_weights: bool = False,
+        save_gram: bool = False,
     ) -> Stepped:
         """Check the keywords of a run before any work starts."""
         observe, top = observables(task, observe, top)
@@ -129,9 +134,23 @@ class Stepped(Observing):
             save_every=save_every,
             top=top,
             save_product=bool(save_product),
+            save_weights=bool(save_weights),
+            save_gram=bool(save_gram),
             dtype=validate.dtype(dtype),
             observe=observe,
             track=track,
+        )
+
+    def check_memory(self, task: Task, layers: Sequence[Array] = ()) -> None:
+        """Refuse a run whose weights or Gram matrices at save points would not fit."""
+        each = sum(8.0 * layer.size for layer in layers)
+        kept = each if self.save_weights or self.save_gram else 0.0
+        kept += grams.bytes_needed(task.shape) if self.save_gram else 0.0
+        points = self.rules.max_steps // self.save_every + 2
+        validate.memory(
+            f"the states of a run of up to {points} save points",
+            points * kept,
+            "raise save_every or lower max_steps",
         )
 
     def matrix(self, array: Array) -> Matrix:
@@ -155,6 +174,7 @@ class Timed(Observing):
 
     times: Array
     save_product: bool
+    save_gram: bool
     dtype: Literal["float64", "float32"]
     n_threads: int
 
@@ -170,6 +190,7 @@ class Timed(Observing):
         dtype: Any,
         n_threads: Any,
         track: Any = "order",
+        save_gram: bool = False,
     ) -> Timed:
         """Check the keywords before any work starts."""
         for name in ("input_covariance", "mask"):
@@ -189,13 +210,15 @@ class Timed(Observing):
             kept += 2
         validate.memory(
             f"a run of {points} times",
-            points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * kept),
+            points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * kept)
+            + (2 * points * grams.bytes_needed(task.shape) if save_gram else 0.0),
             "ask for fewer times, leave save_product off or observe less",
         )
         return cls(
             times=checked,
             top=top,
             save_product=bool(save_product),
+            save_gram=bool(save_gram),
             dtype=validate.dtype(dtype),
             observe=observe,
             track=track,

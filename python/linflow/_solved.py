@@ -85,6 +85,17 @@ def trajectory(
     )
 
 
+def grams(record: dict[str, Any], rescaling: Rescaling) -> dict[str, Any]:
+    """Return C1 and C2 back in the user's units, where they were recorded."""
+    if "input_gram" not in record:
+        return {}
+    first, second = rescaling.learning_rates
+    return {
+        "input_gram": first * record["input_gram"],
+        "output_gram": second * record["output_gram"],
+    }
+
+
 def output_levels(law: Law, rescaling: Rescaling) -> dict[str, float]:
     """Return kappa, lam, mu of a law in standard units, in units of the output map."""
     unit = abs(rescaling.output)

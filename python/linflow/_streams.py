@@ -30,6 +30,7 @@ class Purpose(enum.IntEnum):
     NOISE = 2
     NETWORK = 3
     FACTORS = 4
+    EXTENSION = 5
 
 
 class Root(NamedTuple):

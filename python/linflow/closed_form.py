@@ -43,6 +43,7 @@ def closed_form(
     top: int | None = None,
     track: str = "order",
     save_product: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
@@ -84,6 +85,9 @@ def closed_form(
         As for `gradient_descent`.
     save_product : bool
         Keep the output map at every time.
+    save_gram : bool
+        Keep ``C1 = W1^T W1`` and ``C2 = W2 W2^T`` at every time, for
+        `linflow.observables`: unlike the weights they are determined.
     dtype : {"float64", "float32"}
         Precision.
     n_threads : int, optional
@@ -134,6 +138,7 @@ def closed_form(
         top=top,
         track=track,
         save_product=save_product,
+        save_gram=save_gram,
         dtype=dtype,
         n_threads=n_threads,
     )
@@ -151,6 +156,7 @@ def closed_form(
             **solved.task_arguments(task, options, rescaling),
             lam=levels.lam,
             mu=levels.mu,
+            save_gram=options.save_gram,
             progress=update,
             **options.keywords(rescaling.time),
         )
@@ -161,6 +167,7 @@ def closed_form(
         task=task,
         start=network,
         dynamics="closed form",
+        **solved.grams(record, rescaling),
         exact=levels.exact,
         closure_residual=levels.residual,
         error_bound=None

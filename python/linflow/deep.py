@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from linflow._core import Array
+    from linflow._streams import RngLike
 
 
 class DeepNetwork(Network):
@@ -131,6 +132,19 @@ class DeepNetwork(Network):
     def expand(self, basis: ArrayLike | None = None) -> Network:
         """Not of a deep network: its compressed layers keep no way back."""
         message = f"expand must be called on a network of two layers (basis {basis!r})"
+        raise AttributeError(message)
+
+    def extend(
+        self,
+        outputs: int | ArrayLike = 0,
+        inputs: int | ArrayLike = 0,
+        *,
+        variance: float = 0.0,
+        rng: RngLike = None,
+    ) -> Network:
+        """Not of a deep network."""
+        del outputs, inputs, variance, rng
+        message = "extend must be called on a network of two layers"
         raise AttributeError(message)
 
     def __repr__(self) -> str:

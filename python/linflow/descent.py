@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow._core import descent as core
 from linflow._options import OBSERVABLES, Stepped
@@ -37,6 +38,8 @@ def gradient_descent(
     top: int | None = None,
     track: str = "order",
     save_product: bool = False,
+    save_weights: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     progress: bool | Callable[[int], Any] = False,
     raise_on_failure: bool = True,
@@ -77,8 +80,11 @@ def gradient_descent(
     track : {"order", "modes"}
         Singular values by size, or as modes that keep their identity through a
         crossing (see `linflow.spectrum.follow`).
-    save_product : bool
-        Keep the output map at save points.
+    save_product, save_weights : bool
+        Keep the output map, or all layers, at save points.
+    save_gram : bool
+        Keep ``W1^T W1`` and ``W2 W2^T`` at save points, for `linflow.observables`; two
+        layers.
     dtype : {"float64", "float32"}
         Precision of the run. float32 halves the time; the output map then is good to
         about 1e-6 of the larger of target and threshold kappa, so that very lazy
@@ -128,8 +134,13 @@ def gradient_descent(
         save_product=save_product,
         dtype=dtype,
         track=track,
+        save_weights=save_weights,
+        save_gram=save_gram,
     )
     network = any_network(init, task, rng)
+    options.check_memory(task, network.layers)
+    if options.save_gram:
+        grams.check(network.layers)
     if isinstance(network, DeepNetwork) or not task.plain:
         trajectory, raised = layer_descent(
             task, network, options, learning_rates, scale, progress
@@ -147,12 +158,15 @@ def gradient_descent(
             scale=rescaling.scale,
             spectrum=options.spectrum(task, known["kappa"]),
             progress=update,
+            save_weights=options.save_weights or options.save_gram,
             **options.keywords(),
         )
+    X, Y = record["X"], record["Y"]
     trajectory = from_record(
         record,
         step_size=options.step_size,
         observe=options.observe,
+        **grams.fields(record, [X.shape, Y.shape], options, transposed=True),
         **options.spectral_fields(record, task),
         dynamics="gradient descent",
         network=_network_or_none(record, network),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _validate as validate
 from linflow import events as events_of
@@ -52,6 +53,7 @@ def gradient_flow(
     track: str = "order",
     save_product: bool = False,
     save_weights: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     progress: bool | Callable[[int], Any] = False,
     raise_on_failure: bool = True,
@@ -107,6 +109,9 @@ def gradient_flow(
         As for `gradient_descent`, from save point to save point.
     save_product, save_weights : bool
         Keep the output map, or all layers, at save points.
+    save_gram : bool
+        Keep ``W1^T W1`` and ``W2 W2^T`` at save points, for `linflow.observables`; two
+        layers.
     dtype : {"float64", "float32"}
         Precision of the run.
     progress : bool or callable
@@ -166,6 +171,9 @@ def gradient_flow(
     scale = Rescaling.check(1.0, scale, frozen=True).scale
     network = any_network(init, task, rng)
     layers = network.layers
+    save_weights, save_gram = bool(save_weights), bool(save_gram)
+    if save_gram:
+        grams.check(layers)
     rates = layer_rates(learning_rates, len(layers))
     if conserve:
         if len(layers) != 2 or method != "auto" or min(rates) == 0:
@@ -187,7 +195,8 @@ def gradient_flow(
         len(points),
         top,
         (task.shape[0] * task.shape[1] if save_product else 0)
-        + (sum(layer.size for layer in layers) if save_weights else 0),
+        + (sum(layer.size for layer in layers) if save_weights or save_gram else 0)
+        + (int(grams.bytes_needed(task.shape)) // 8 if save_gram else 0),
         sum(layer.size for layer in layers),
         precision,
     )
@@ -208,7 +217,7 @@ def gradient_flow(
             top=top,
             spectrum=spectrum,
             save_product=bool(save_product),
-            save_weights=bool(save_weights),
+            save_weights=save_weights or save_gram,
             progress=update,
         )
     own = len(event_rules)
@@ -220,9 +229,10 @@ def gradient_flow(
         known["located_crossings"] = _located(
             record, network.product, scale, known["kappa"], own, track
         )
-    trajectory = _trajectory(
-        record, names, network, step_size, bool(save_weights), known
-    )
+    if save_gram:
+        blocks = grams.unpack(record["weights"], [layer.shape for layer in layers])
+        known["input_gram"], known["output_gram"] = grams.of_weights(blocks)
+    trajectory = _trajectory(record, names, network, step_size, save_weights, known)
     return trajectory.checked(
         raise_on_failure=raise_on_failure, raised=record["raised"]
     )
@@ -281,13 +291,7 @@ def _trajectory(
     layers: list[Array] = record["layers"]
     weights: tuple[Array, ...] | None = None
     if save_weights:
-        flat, blocks, start = record["weights"], [], 0
-        for layer in layers:
-            rows, columns = layer.shape
-            block = flat[:, start : start + layer.size]
-            blocks.append(block.reshape(-1, columns, rows).transpose(0, 2, 1))
-            start += layer.size
-        weights = tuple(blocks)
+        weights = grams.unpack(record["weights"], [layer.shape for layer in layers])
     return Trajectory(
         dynamics="gradient flow",
         times=record["times"],

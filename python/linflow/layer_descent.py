@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow._core import layer_descent as core
 from linflow._cost import core_cost, layer_rates
@@ -42,6 +43,7 @@ def layer_descent(
             scale=scale,
             spectrum=options.spectrum(task, None),
             progress=update,
+            save_weights=options.save_weights or options.save_gram,
             **options.keywords(),
         )
     trajectory = from_record(
@@ -50,6 +52,7 @@ def layer_descent(
         observe=options.observe,
         **options.spectral_fields(record, task),
         dynamics="gradient descent",
+        **grams.fields(record, [layer.shape for layer in layers], options),
         network=with_layers(network, record["layers"]),
     )
     return trajectory, record["raised"]

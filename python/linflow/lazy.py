@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow._core import lazy as core
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from linflow._streams import RngLike
+    from linflow.network import Network
     from linflow.task import Task
     from linflow.trajectory import Trajectory
 
@@ -33,6 +37,7 @@ def lazy(
     top: int | None = None,
     track: str = "order",
     save_product: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
@@ -45,9 +50,9 @@ def lazy(
     Parameters
     ----------
     task, init, times, learning_rates, scale, rng, observe, top, track, \
-save_product, dtype, \
+save_product, save_gram, dtype, \
 n_threads, progress
-        As for `closed_form`.
+        As for `closed_form`; C1 and C2 stay what they were by assumption.
 
     Returns
     -------
@@ -81,6 +86,7 @@ n_threads, progress
         top=top,
         track=track,
         save_product=save_product,
+        save_gram=save_gram,
         dtype=dtype,
         n_threads=n_threads,
     )
@@ -104,6 +110,16 @@ n_threads, progress
         task=task,
         start=None,
         dynamics="lazy",
+        **_grams(network, len(record["train_error"])) if options.save_gram else {},
         **levels,
     )
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
+
+
+def _grams(network: Network, points: int) -> dict[str, Any]:
+    """Return C1 and C2 of the start at every save point."""
+    C1, C2 = grams.of_weights(network.layers)
+    return {
+        "input_gram": np.repeat(C1[None], points, axis=0),
+        "output_gram": np.repeat(C2[None], points, axis=0),
+    }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from linflow._core import Array
+    from linflow._streams import RngLike
 
 
 class Law(NamedTuple):
@@ -166,7 +168,117 @@ class Network:
             columns @ self.W1, self.W2 @ columns.T, width=self.width, law=self.law
         )
 
+    def extend(
+        self,
+        outputs: int | ArrayLike = 0,
+        inputs: int | ArrayLike = 0,
+        *,
+        variance: float = 0.0,
+        rng: RngLike = None,
+    ) -> Network:
+        """Return the network with further outputs and inputs, its weights kept.
+
+        Parameters
+        ----------
+        outputs : int or array_like, shape (k, r)
+            Number of new outputs, or their rows of W2 in the kept hidden units.
+        inputs : int or array_like, shape (r, k)
+            Number of new inputs, or their columns of W1.
+        variance : float
+            Variance of new weights that are not given; zero by default, which keeps
+            the balance matrix (and with it an exact closed form) as it is.
+        rng : int, SeedSequence, Generator, BitGenerator or None
+            Root of the stream of new weights.
+
+        Returns
+        -------
+        Network
+            Of shape (d_out + k, d_in + k'), of the same width.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument is out of its range, or a shape does not match.
+
+        Notes
+        -----
+        New random weights of a network wider than the units kept reach beyond these;
+        they are drawn with as many further units as it takes, exactly in law (Bartlett,
+        theory §2). The way back to the user's own units is then lost.
+
+        Examples
+        --------
+        >>> import linflow as lf
+        >>> network = lf.Balanced(width=2, lam=1.0).sample((2, 3), rng=0)
+        >>> wider = network.extend(outputs=2)
+        >>> wider.shape, lf.is_balanced(wider, lam=1.0)
+        ((4, 3), True)
+        """
+        units = self.W1.shape[0]
+        variance = validate.real("variance", variance, at_least=0)
+        rows = _new_weights("outputs", outputs, units, transposed=False)
+        columns = _new_weights("inputs", inputs, units, transposed=True)
+        given = {"outputs": np.ndim(outputs) > 0, "inputs": np.ndim(inputs) > 0}
+        count1 = 0 if given["inputs"] else len(columns)
+        count2 = 0 if given["outputs"] else len(rows)
+        further = np.zeros((count1 + count2, 0))
+        width = self.width
+        if variance > 0 and count1 + count2 > 0:
+            d_out, d_in = self.shape
+            stream = streams.root(rng).stream(
+                streams.Purpose.EXTENSION, d_out, d_in, self.width, variance, count1,
+                count2,
+            )  # fmt: skip
+            generator = np.random.default_rng(stream)
+            new = generator.standard_normal((count1 + count2, units))
+            width = core.realised_width(self.width, d_in + count1, d_out + count2)
+            further = _beyond(generator, count1 + count2, width - units)
+            new, further = np.sqrt(variance) * new, np.sqrt(variance) * further
+            if count1:
+                columns = new[:count1]
+            if count2:
+                rows = new[count1:]
+        more = further.shape[1]
+        X = np.zeros((self.W1.shape[1] + len(columns), units + more))
+        Y = np.zeros((self.W2.shape[0] + len(rows), units + more))
+        X[: self.W1.shape[1], :units], Y[: self.W2.shape[0], :units] = (
+            self.W1.T,
+            self.W2,
+        )
+        X[self.W1.shape[1] :, :units], Y[self.W2.shape[0] :, :units] = columns, rows
+        X[len(X) - count1 :, units:] = further[:count1]
+        Y[len(Y) - count2 :, units:] = further[count1:]
+        same = not columns.any() and not rows.any() and not further.any()
+        balanced = self.law is not None and self.law.mu == 0
+        return Network(
+            X.T,
+            Y,
+            width=width,
+            law=self.law if same and balanced else None,
+            basis=None if more else self.basis,
+        )
+
     def __repr__(self) -> str:
         d_out, d_in = self.shape
         kept = self.W1.shape[0]
         return f"Network({d_out} x {d_in}, width {self.width:.15g}, {kept} units kept)"
+
+
+def _new_weights(
+    name: str, value: int | ArrayLike, units: int, *, transposed: bool
+) -> Array:
+    """Return new weights, one row each: zeros for a number of them."""
+    if np.ndim(value) == 0:
+        return np.zeros((validate.integer(name, value, at_least=0), units))
+    shape = (units, None) if transposed else (None, units)
+    weights = validate.matrix(name, value, shape=shape)
+    return weights.T if transposed else weights
+
+
+def _beyond(generator: np.random.Generator, count: int, dimension: float) -> Array:
+    """Return `count` rows of N(0, 1) in that many dimensions, up to a rotation."""
+    kept = int(min(count, max(dimension, 0)))
+    L = np.tril(generator.standard_normal((count, kept)), -1)
+    freedom = dimension - np.arange(kept)
+    L[np.arange(kept), np.arange(kept)] = np.sqrt(generator.chisquare(freedom))
+    return L

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow import _validate as validate
@@ -44,6 +45,7 @@ def self_consistent(
     top: int | None = None,
     track: str = "order",
     save_product: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
@@ -70,9 +72,9 @@ def self_consistent(
     kappa : float, optional
         The threshold in units of the output map; by default that of the law of `init`,
         ``(sigma1^2 + sigma2^2) w / 2`` for `Gaussian` at unit rates and scale.
-    learning_rates, scale, rng, observe, top, track, save_product, dtype, n_threads, \
-progress, raise_on_failure
-        As for `closed_form` and `gradient_descent`.
+    learning_rates, scale, rng, observe, top, track, save_product, save_gram, dtype, \
+n_threads, progress, raise_on_failure
+        As for `closed_form` and `gradient_descent`; C1 and C2 are those of the formula.
 
     Returns
     -------
@@ -124,6 +126,7 @@ progress, raise_on_failure
         "top": top,
         "track": track,
         "save_product": save_product,
+        "save_gram": save_gram,
         "dtype": dtype,
     }
     if times is not None:
@@ -139,6 +142,7 @@ progress, raise_on_failure
         stop=stop,
         **shared,
     )
+    stepped.check_memory(task)
     network = initial_network(init, task, rng)
     law = _threshold(network, kappa, rescaling)
     levels = solved.output_levels(law, rescaling)
@@ -146,6 +150,7 @@ progress, raise_on_failure
     # roots taken at the threshold of the output map.
     unit = abs(rescaling.output)
     keywords = stepped.keywords() | {"step_size": stepped.step_size * unit}
+    keywords["save_product"] = stepped.save_product or stepped.save_gram
     with progress_bar.bar(progress, stepped.rules.max_steps, "step") as update:
         record = core.run(
             stepped.matrix(rescaling.scale * network.product),
@@ -162,8 +167,11 @@ progress, raise_on_failure
         observe=stepped.observe,
         **stepped.spectral_fields(record, task),
         dynamics="self-consistent",
+        **_grams(record, law, rescaling, 1 / unit) if stepped.save_gram else {},
         **levels,
     )
+    if not stepped.save_product:
+        trajectory.product = None
     return trajectory.checked(
         raise_on_failure=raise_on_failure, raised=record["raised"]
     )
@@ -181,6 +189,7 @@ def balanced(
     top: int | None = None,
     track: str = "order",
     save_product: bool = False,
+    save_gram: bool = False,
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
@@ -193,7 +202,7 @@ def balanced(
     Parameters
     ----------
     task, init, times, learning_rates, scale, rng, observe, top, track, \
-save_product, dtype, \
+save_product, save_gram, dtype, \
 n_threads, progress
         As for `closed_form`; of `init` only A(0) counts.
 
@@ -228,6 +237,7 @@ n_threads, progress
         top=top,
         track=track,
         save_product=save_product,
+        save_gram=save_gram,
         dtype=dtype,
         n_threads=n_threads,
     )
@@ -286,6 +296,8 @@ def _flow(
     X, Y = core_flow.self_consistent_factors(
         np.asfortranarray(standard.product), 0.0, mu
     )
+    keywords = options.keywords(rescaling.time)
+    keywords["save_product"] = keywords["save_product"] or options.save_gram
     with progress_bar.bar(progress, len(options.times), "time") as update:
         record = core_flow.run(
             options.matrix(X),
@@ -294,7 +306,7 @@ def _flow(
             lam=0.0,
             mu=mu,
             progress=update,
-            **options.keywords(rescaling.time),
+            **keywords,
         )
     trajectory = solved.trajectory(
         record,
@@ -303,6 +315,19 @@ def _flow(
         task=task,
         start=None,
         dynamics=name,
+        **_grams(record, law, rescaling, 1.0) if options.save_gram else {},
         **solved.output_levels(law, rescaling),
     )
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
+
+
+def _grams(
+    record: dict[str, Any], law: Law, rescaling: Rescaling, unit: float
+) -> dict[str, Any]:
+    """Return C1 and C2 that the formula gives, in the user's units.
+
+    `unit` takes the record's products to the standard units, up to the sign of scale.
+    """
+    C1, C2 = grams.of_products(unit * record["product"], law)
+    first, second = rescaling.learning_rates
+    return {"input_gram": first * C1, "output_gram": second * C2}

@@ -11,7 +11,7 @@ import numpy as np
 
 from linflow._curves import crossing_times
 from linflow._spectral import FIELDS
-from linflow.deep import DeepNetwork
+from linflow.deep import DeepNetwork, with_layers
 from linflow.network import Law, Network
 from linflow.status import Interrupted, RunFailed, Status
 
@@ -59,6 +59,10 @@ ndarray, shape (time,), or None
         What was observed of `gradient_descent`'s list; see `linflow.spectrum`.
     product : ndarray, shape (time, d_out, d_in), or None
         The output map at save points, with ``save_product=True``.
+    input_gram, output_gram : ndarray, shapes (time, d_in, d_in) and (time, d_out, \
+d_out), or None
+        ``C1 = W1^T W1`` and ``C2 = W2 W2^T`` at save points, with ``save_gram=True``;
+        see `linflow.observables`.
     last_product : ndarray, shape (d_out, d_in)
         The output map at the end.
     network : Network or None
@@ -116,6 +120,8 @@ ndarray, shape (time,), or None
     nuclear_norm: Array | None = None
     operator_norm: Array | None = None
     product: Array | None = None
+    input_gram: Array | None = None
+    output_gram: Array | None = None
     last_product: Array
     network: Network | None = None
     status: Status = Status.REACHED_END
@@ -155,6 +161,34 @@ ndarray, shape (time,), or None
             return None
         return crossing_times(self.times, self.singular_values, self.kappa)
 
+    def network_at(self, index: int) -> Network:
+        """Return the network at a save point of a run with ``save_weights=True``.
+
+        `Network.expand` leads back to the user's own hidden units, where the start came
+        from `Weights` or `Network.compress`.
+
+        Raises
+        ------
+        ValueError
+            When the run has no weights.
+        IndexError
+            When there is no such save point.
+        """
+        if self.weights is None:
+            message = (
+                "network_at needs the weights: run gradient_flow or gradient_descent "
+                "with save_weights=True"
+            )
+            raise ValueError(message)
+        layers = [layer[index] for layer in self.weights]
+        if self.network is None:  # it diverged later
+            return Network(*layers) if len(layers) == 2 else DeepNetwork(layers)
+        network = with_layers(self.network, layers)
+        if network is None:
+            message = f"the weights at save point {index} are not finite"
+            raise ValueError(message)
+        return network
+
     def checked(self, *, raise_on_failure: bool, raised: object = None) -> Trajectory:
         """Return this trajectory, or raise what ended it early.
 
@@ -187,6 +221,8 @@ ndarray, shape (time,), or None
             "singular_values": ("time", "mode"),
             **FIELDS,
             "product": ("time", "d_out", "d_in"),
+            "input_gram": ("time", "d_in", "d_in_2"),
+            "output_gram": ("time", "d_out", "d_out_2"),
             "last_product": ("d_out", "d_in"),
         }
         variables = {
@@ -291,7 +327,8 @@ ndarray, shape (time,), or None
 
 
 _ARRAYS = frozenset(
-    {"train_error", "test_error", "singular_values", "product", "last_product", "times"}
+    {"train_error", "test_error", "singular_values", "times"}
+    | {"product", "last_product", "input_gram", "output_gram"}
     | FIELDS.keys()
 )
 

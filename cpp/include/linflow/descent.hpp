@@ -9,6 +9,8 @@
 
 #include "linflow/dynamics.hpp"
 
+#include <vector>
+
 namespace linflow {
 
 struct StepSizes {
@@ -36,6 +38,11 @@ public:
   // The learned output map A of the last measure().
   void product(Matrix<Scalar>& out) const override {
     out = residual_ + objective_->target();
+  }
+  // X, then Y, of the last measure(), column by column.
+  void append_weights(std::vector<Scalar>& out) const {
+    out.insert(out.end(), X_.data(), X_.data() + X_.rows() * units_);
+    out.insert(out.end(), Y_.data(), Y_.data() + Y_.rows() * units_);
   }
 
 private:

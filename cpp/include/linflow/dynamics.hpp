@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace linflow {
@@ -41,6 +42,14 @@ public:
     Evaluator& operator=(const Evaluator&) = delete;
     virtual ~Evaluator() = default;
     virtual void coordinates(double time, Matrix<Scalar>& out) = 0;
+    // The same with C1 and C2 themselves, not in coordinates; only of solutions that
+    // determine them.
+    virtual void grams(double /*time*/,
+                       Matrix<Scalar>& /*coordinates*/,
+                       Matrix<Scalar>& /*input_gram*/,
+                       Matrix<Scalar>& /*output_gram*/) {
+      throw std::logic_error("this solution has no Gram matrices of its own");
+    }
   };
 
   Solution() = default;

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <utility>
+#include <vector>
 
 namespace linflow {
 
@@ -35,6 +36,10 @@ public:
   }
   void product(Matrix<Scalar>& out) const { out = A_; }
   [[nodiscard]] const Vector<Scalar>& state() const { return y_; }
+  // Layer after layer, column by column.
+  void append_weights(std::vector<Scalar>& out) const {
+    out.insert(out.end(), y_.data(), y_.data() + y_.size());
+  }
 
 private:
   Cost<Scalar>& cost_;

@@ -19,6 +19,8 @@ struct RecordOptions {
   Index top = 0;        // singular values per save point
   bool save_product = false;  // keep A (column-major) at save points
   SpectrumOptions spectrum{}; // its `top` is the one above; a solution ignores the rest
+  bool save_weights = false;  // keep the weights of a stepped network
+  bool save_gram = false;     // keep C1 and C2 of a solution that has them
 };
 
 template <class Scalar> struct Record {
@@ -26,7 +28,10 @@ template <class Scalar> struct Record {
   std::vector<double> train;
   std::vector<double> test;
   SpectrumRecord spectrum;
-  std::vector<Scalar> product; // d_out·d_in per save point
+  std::vector<Scalar> product;     // d_out·d_in per save point
+  std::vector<Scalar> weights;     // as the dynamics lays them out
+  std::vector<Scalar> input_gram;  // C1, d_in² per save point
+  std::vector<Scalar> output_gram; // C2, d_out² per save point
   Matrix<Scalar> last_product;
 };
 
@@ -67,6 +72,11 @@ RunResult run_recorded(Dynamics& dynamics,
           record.product.insert(
               record.product.end(), data, data + record.last_product.size());
         }
+        if constexpr (requires { dynamics.append_weights(record.weights); }) {
+          if (options.save_weights) {
+            dynamics.append_weights(record.weights);
+          }
+        }
       });
 }
 
@@ -91,6 +101,10 @@ bool record_times(const Solution<Scalar>& solution,
   record.spectrum.converged.assign(count, 1.0); // each from all values
   record.product.resize(options.save_product ? count * size : 0);
   record.last_product.resize(objective.d_out(), objective.d_in());
+  const auto size1 = static_cast<std::size_t>(objective.d_in() * objective.d_in());
+  const auto size2 = static_cast<std::size_t>(objective.d_out() * objective.d_out());
+  record.input_gram.resize(options.save_gram ? count * size1 : 0);
+  record.output_gram.resize(options.save_gram ? count * size2 : 0);
 
   struct Buffers {
     std::unique_ptr<typename Solution<Scalar>::Evaluator> evaluator;
@@ -99,6 +113,8 @@ bool record_times(const Solution<Scalar>& solution,
     Matrix<Scalar> coordinates;
     Matrix<Scalar> residual;
     Matrix<Scalar> product;
+    Matrix<Scalar> input_gram;
+    Matrix<Scalar> output_gram;
   };
   const Objective<Scalar> turned = solution.coordinates(objective);
   const bool complete =
@@ -109,13 +125,22 @@ bool record_times(const Solution<Scalar>& solution,
                     Vector<double>(options.top),
                     Matrix<Scalar>(objective.d_out(), objective.d_in()),
                     Matrix<Scalar>(objective.d_out(), objective.d_in()),
-                    Matrix<Scalar>(objective.d_out(), objective.d_in())});
+                    Matrix<Scalar>(objective.d_out(), objective.d_in()),
+                    {},
+                    {}});
         return [&, own](Index index, Control& control) {
           if (control(index)) {
             return false;
           }
           const auto k = static_cast<std::size_t>(index);
-          own->evaluator->coordinates(times[k], own->coordinates);
+          if (options.save_gram) {
+            own->evaluator->grams(
+                times[k], own->coordinates, own->input_gram, own->output_gram);
+            std::copy_n(own->input_gram.data(), size1, &record.input_gram[k * size1]);
+            std::copy_n(own->output_gram.data(), size2, &record.output_gram[k * size2]);
+          } else {
+            own->evaluator->coordinates(times[k], own->coordinates);
+          }
           own->residual = own->coordinates - turned.target();
           const Errors errors = turned.errors(own->residual);
           record.train[k] = errors.train;
@@ -147,6 +172,8 @@ bool record_times(const Solution<Scalar>& solution,
     record.spectrum.singular_values.resize(whole * top);
     record.spectrum.converged.resize(whole);
     record.product.resize(options.save_product ? whole * size : 0);
+    record.input_gram.resize(options.save_gram ? whole * size1 : 0);
+    record.output_gram.resize(options.save_gram ? whole * size2 : 0);
     record.last_product.setConstant(std::numeric_limits<Scalar>::quiet_NaN());
     if (whole > 0) {
       Matrix<Scalar> coordinates(objective.d_out(), objective.d_in());

@@ -14,6 +14,7 @@ def run(
     times: Array,
     top: int,
     save_product: bool,
+    save_gram: bool = False,
     n_threads: int,
     progress: Callable[[int], Any] | None,
 ) -> Record: ...

@@ -18,6 +18,7 @@ def run(
     save_every: int,
     top: int,
     save_product: bool,
+    save_weights: bool = False,
     spectrum: SpectrumOptions = ...,
     progress: Callable[[int], Any] | None,
 ) -> Record: ...

@@ -16,6 +16,7 @@ def run_float64(
     save_every: int,
     top: int,
     save_product: bool,
+    save_weights: bool = False,
     spectrum: SpectrumOptions,
     progress: Callable[[int], Any] | None,
 ) -> Record: ...
