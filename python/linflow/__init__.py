@@ -26,6 +26,7 @@ from linflow import (
     observables,
     parameterisation,
     regimes,
+    sequence,
     spectrum,
     stop,
 )
@@ -42,6 +43,7 @@ from linflow.network import Law, Network
 from linflow.one_dimensional import OneDimensional, OneDimensionalRun
 from linflow.phase_diagram import phase_diagram
 from linflow.self_consistent import balanced, self_consistent
+from linflow.sequence import LearnedSequence, learn_sequence
 from linflow.status import Interrupted, RunFailed, Status
 from linflow.task import Task, custom_task, low_rank_task, regression_task
 from linflow.trajectory import Trajectory
@@ -57,6 +59,7 @@ __all__ = [
     "Gaussian",
     "Interrupted",
     "Law",
+    "LearnedSequence",
     "Levels",
     "Network",
     "OneDimensional",
@@ -77,6 +80,7 @@ __all__ = [
     "is_balanced",
     "kernel_phase_diagram",
     "lazy",
+    "learn_sequence",
     "low_rank_task",
     "modes",
     "observables",
@@ -86,6 +90,7 @@ __all__ = [
     "regimes",
     "regression_task",
     "self_consistent",
+    "sequence",
     "spectrum",
     "stop",
     "two_level",

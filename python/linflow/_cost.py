@@ -11,6 +11,7 @@ from linflow._core import cost as core
 from linflow.task import CustomTask
 
 if TYPE_CHECKING:
+    from linflow._core import Array
     from linflow.task import Task
 
 
@@ -56,3 +57,20 @@ def layer_rates(learning_rates: Any, depth: int) -> tuple[float, ...]:
 def has_train_error(task: Task) -> bool:
     """Whether the train error is known: not for a gradient without a cost."""
     return not (isinstance(task, CustomTask) and task.cost is None)
+
+
+def task_errors(task: Task, products: Array) -> Array:
+    """Return the train error of output maps (time, d_out, d_in); NaN without a cost."""
+    if isinstance(task, CustomTask):
+        if task.cost is None:
+            return np.full(len(products), np.nan)
+        at_zero = float(task.cost(np.zeros(task.shape)))
+        unit = at_zero if np.isfinite(at_zero) and at_zero != 0 else 1.0
+        return np.array([float(task.cost(A)) / unit for A in products])
+    G = products - task.target
+    square = G**2
+    if task.input_covariance is not None:
+        square = (G @ task.input_covariance) * G
+    if task.mask is not None:
+        return np.asarray(square[:, task.mask].mean(axis=1))
+    return np.asarray(square.mean(axis=(1, 2)))
