@@ -123,7 +123,9 @@ def test_how_long_reversal_takes(rng: np.random.Generator) -> None:
     waits = []
     for lam in (1e-2, 1e-4, 1e-6):
         times = np.linspace(0, 12, 4001)
-        run = lf.learn_sequence(tasks, aligned(T, lam, 0.1), times=[[0.0, INF], times])
+        run = lf.learn_sequence(
+            tasks, aligned(T, lam, 0.1), times=[[0.0, INF], list(times)]
+        )
         late = run.learning == 1
         half = run.errors[late, 1] < np.mean(T**2) / 2
         waits.append(times[np.argmax(half)])

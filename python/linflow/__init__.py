@@ -38,6 +38,7 @@ from linflow.flow import gradient_flow
 from linflow.initial import Balanced, Gaussian, Weights
 from linflow.kernel_phase import kernel_phase_diagram
 from linflow.lazy import lazy
+from linflow.lazy_to_rich import lazy_to_rich
 from linflow.levels import Levels, is_balanced, two_level
 from linflow.network import Law, Network
 from linflow.one_dimensional import OneDimensional, OneDimensionalRun
@@ -80,6 +81,7 @@ __all__ = [
     "is_balanced",
     "kernel_phase_diagram",
     "lazy",
+    "lazy_to_rich",
     "learn_sequence",
     "low_rank_task",
     "modes",
