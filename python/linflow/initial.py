@@ -167,7 +167,18 @@ class Balanced:
 
     def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Draw the network; the stream depends on shape, width, lam, size and `rng`."""
-        d_out, d_in = _shape(task)
+        shape = _shape(task)
+        width = core.realised_width(self.width, shape[1], shape[0])
+        stream = streams.root(rng).stream(
+            streams.Purpose.FACTORS, *shape, width, self.lam, *np.atleast_1d(self.size)
+        )
+        return self.draw(shape, np.random.default_rng(stream))
+
+    def draw(
+        self, shape: tuple[int, int], generator: np.random.Generator
+    ) -> Network:
+        """Draw the network from a generator: the same factors whatever lam is."""
+        d_out, d_in = shape
         width = core.realised_width(self.width, d_in, d_out)
         for sign, limit, name in ((1, d_out, "d_out"), (-1, d_in, "d_in")):
             if sign * self.lam > 0 and width > limit:
@@ -189,10 +200,6 @@ class Balanced:
                 f"values, not {len(words)}"
             )
             raise ValueError(message)
-        stream = streams.root(rng).stream(
-            streams.Purpose.FACTORS, d_out, d_in, width, self.lam, *words
-        )
-        generator = np.random.default_rng(stream)
         if prescribed:
             values[: len(words)] = np.sort(words)[::-1]
         else:

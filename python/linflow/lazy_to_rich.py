@@ -64,7 +64,8 @@ def lazy_to_rich(
     rank : int, optional
         Of the targets; min(d_in, d_out) by default.
     seeds : int
-        Repetitions, each with a target and a network of its own.
+        Repetitions, each with a target and orthogonal factors of its own, which are
+        those of every lam and size.
     dynamics : {"closed_form", "gradient_flow"}
         Exact, or integrated.
     rng : int, SeedSequence, Generator, BitGenerator or None
@@ -86,9 +87,9 @@ def lazy_to_rich(
 
     Notes
     -----
-    As ``|lam|`` grows the kernel distance at convergence falls as lam^-4 where ``lam I``
-    fills the outputs (lam > 0, width = d_out) or the inputs (lam < 0, width = d_in):
-    lazy. Where the width is less, the large layer spans a subspace that has to turn
+    As ``|lam|`` grows the kernel distance at convergence falls as lam^-4 where
+    ``lam I`` fills the outputs (lam > 0, width = d_out) or the inputs (lam < 0, width =
+    d_in): lazy. Where the width is less, the large layer spans a subspace that has to turn
     before the target can be learned: delayed rich, whatever lam. A square network at
     lam = 0 keeps the sign of det A, and half of all starts never reach the target.
 
@@ -101,7 +102,7 @@ def lazy_to_rich(
     >>> import linflow as lf
     >>> data = lf.lazy_to_rich((2, 2, 5), [-100.0, 100.0], rng=0)
     >>> data.kernel_distance[0, 0, :, 0, -1].values.round(2).tolist()
-    [0.0, 0.65]
+    [0.0, 0.37]
     """
     import xarray as xr
 
@@ -117,7 +118,10 @@ def lazy_to_rich(
         own = root.child(index[3]).sequence()
         task = _task((d_out, d_in), rank, own)
         init = Balanced(width, lam=float(levels[index[2]]), size=float(sizes[index[1]]))
-        cells.append((index, task, init.sample(task, own)))
+        generator = np.random.default_rng(
+            root.child(index[3]).stream(streams.Purpose.FACTORS, d_out, d_in, width)
+        )
+        cells.append((index, task, init.draw(task.shape, generator)))
     shape = (len(triples), len(sizes), len(levels), seeds, len(points))
     values = {name: np.full(shape, np.nan) for name in VARIABLES}
     for index, task, network in cells:

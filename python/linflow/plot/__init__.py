@@ -15,8 +15,10 @@ from __future__ import annotations
 from ._runs import TrajectoryLike
 from .dynamics import dynamics
 from .errors import errors
+from .lazy_to_rich import lazy_to_rich
 from .modes import active_modes, alignment
 from .phase_diagram import phase_diagram, phase_panel
+from .sequence import sequence
 from .singular_values import singular_values
 
 __all__ = [
@@ -25,7 +27,9 @@ __all__ = [
     "alignment",
     "dynamics",
     "errors",
+    "lazy_to_rich",
     "phase_diagram",
     "phase_panel",
+    "sequence",
     "singular_values",
 ]
