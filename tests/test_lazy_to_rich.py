@@ -14,6 +14,7 @@ SHAPES = [(5, 2, 2), (2, 2, 5), (3, 3, 3)]
 
 def test_integrated_alike() -> None:
     keywords: dict[str, Any] = {"size": [0.1, 1.0], "times": [0, 1, 4], "seeds": 2}
+    keywords["target"] = [1.0, 0.7]
     exact = lf.lazy_to_rich(SHAPES, [-2.0, 0.0, 2.0], **keywords)
     flow = lf.lazy_to_rich(
         SHAPES, [-2.0, 0.0, 2.0], dynamics="gradient_flow", rtol=1e-11, **keywords
@@ -72,7 +73,8 @@ def test_bad_input() -> None:
         (ValueError, "dynamics must be one of", (2, 2, 2), 1.0, {"dynamics": "lazy"}),
         (ValueError, "finite", (2, 2, 2), 1.0, {"dynamics": "gradient_flow"}),
         (ValueError, "seeds must be", (2, 2, 2), 1.0, {"seeds": 0}),
-        (ValueError, "rank must be at most", (2, 2, 2), 1.0, {"rank": 3}),
+        (ValueError, "target must hold at most", (2, 2, 2), 1.0, {"target": [3, 2, 1]}),
+        (ValueError, "target must be finite", (2, 2, 2), 1.0, {"target": -1.0}),
     ]
     for error, match, shapes, lam, keywords in cases:
         with pytest.raises(error, match=match):

@@ -174,9 +174,7 @@ class Balanced:
         )
         return self.draw(shape, np.random.default_rng(stream))
 
-    def draw(
-        self, shape: tuple[int, int], generator: np.random.Generator
-    ) -> Network:
+    def draw(self, shape: tuple[int, int], generator: np.random.Generator) -> Network:
         """Draw the network from a generator: the same factors whatever lam is."""
         d_out, d_in = shape
         width = core.realised_width(self.width, d_in, d_out)

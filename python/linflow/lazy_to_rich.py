@@ -13,12 +13,13 @@ from linflow import observables
 from linflow.closed_form import closed_form
 from linflow.flow import gradient_flow
 from linflow.initial import Balanced
-from linflow.task import Task, low_rank_task
+from linflow.task import Task
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
+    from linflow._core import Array
     from linflow._streams import RngLike
     from linflow.trajectory import Trajectory
 
@@ -38,7 +39,7 @@ def lazy_to_rich(
     *,
     size: ArrayLike = 0.1,
     times: ArrayLike = (0.0, np.inf),
-    rank: int | None = None,
+    target: ArrayLike = 1.0,
     seeds: int = 1,
     dynamics: str = "closed_form",
     rng: RngLike = 0,
@@ -47,8 +48,8 @@ def lazy_to_rich(
     """Sweep lambda-balanced networks over lam, size and shape: how much they learn.
 
     Learning curves and the change of kernel and representations, exactly at any time,
-    convergence (infinity) included. Targets are of the given rank, scaled to a largest
-    singular value of 1: lam, size and times are in units of it.
+    convergence (infinity) included. Targets have random singular vectors and the given
+    singular values, by default all 1: lam, size and times are in units of these.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def lazy_to_rich(
         Scale of the singular values of A(0); see `Balanced`.
     times : array_like, shape (time,)
         Save points from 0 on; the last may be infinite in the closed form.
-    rank : int, optional
-        Of the targets; min(d_in, d_out) by default.
+    target : float or array_like
+        Singular values of the targets: one number for all of them, or an array of at
+        most min(d_in, d_out); the rest are 0.
     seeds : int
         Repetitions, each with a target and orthogonal factors of its own, which are
         those of every lam and size.
@@ -89,9 +91,10 @@ def lazy_to_rich(
     -----
     As ``|lam|`` grows the kernel distance at convergence falls as lam^-4 where
     ``lam I`` fills the outputs (lam > 0, width = d_out) or the inputs (lam < 0, width =
-    d_in): lazy. Where the width is less, the large layer spans a subspace that has to turn
-    before the target can be learned: delayed rich, whatever lam. A square network at
-    lam = 0 keeps the sign of det A, and half of all starts never reach the target.
+    d_in): lazy. Where the width is less, the large layer spans a subspace that has to
+    turn before the target can be learned, in a time ~ ``|lam| / s*^2``: delayed rich. A
+    square network at lam = 0 keeps the sign of det A, and half of all starts never
+    reach the target.
 
     References
     ----------
@@ -102,12 +105,17 @@ def lazy_to_rich(
     >>> import linflow as lf
     >>> data = lf.lazy_to_rich((2, 2, 5), [-100.0, 100.0], rng=0)
     >>> data.kernel_distance[0, 0, :, 0, -1].values.round(2).tolist()
-    [0.0, 0.37]
+    [0.0, 0.81]
     """
     import xarray as xr
 
     triples = _shapes(shapes)
     levels, sizes = validate.axis("lam", lam), validate.axis("size", size)
+    values = validate.nonnegative_vector("target", np.atleast_1d(target))
+    if np.ndim(target) == 0:
+        values = np.repeat(values, max(min(one[0], one[2]) for one in triples))
+    else:
+        _check_values(values, triples)
     seeds = validate.integer("seeds", seeds, at_least=1)
     run = DYNAMICS[validate.choice("dynamics", dynamics, DYNAMICS)]
     points = validate.times("times", times, infinite=dynamics == "closed_form")
@@ -115,24 +123,24 @@ def lazy_to_rich(
     cells = []
     for index in np.ndindex(len(triples), len(sizes), len(levels), seeds):
         d_in, width, d_out = triples[index[0]]
-        own = root.child(index[3]).sequence()
-        task = _task((d_out, d_in), rank, own)
+        own = root.child(index[3])
+        task = _task((d_out, d_in), values, own)
         init = Balanced(width, lam=float(levels[index[2]]), size=float(sizes[index[1]]))
         generator = np.random.default_rng(
-            root.child(index[3]).stream(streams.Purpose.FACTORS, d_out, d_in, width)
+            own.stream(streams.Purpose.FACTORS, d_out, d_in, width)
         )
         cells.append((index, task, init.draw(task.shape, generator)))
     shape = (len(triples), len(sizes), len(levels), seeds, len(points))
-    values = {name: np.full(shape, np.nan) for name in VARIABLES}
+    results = {name: np.full(shape, np.nan) for name in VARIABLES}
     for index, task, network in cells:
         keywords_ = {"observe": "train_error", "save_gram": True} | keywords
         for name, curve in _curves(run(task, network, times=points, **keywords_)):
-            values[name][index] = curve
+            results[name][index] = curve
     dims = ("shape", "size", "lam", "seed", "time")
     d_in, width, d_out = np.array(triples).T
     return xr.Dataset(
         {
-            name: (dims, values[name], {"long_name": text})
+            name: (dims, results[name], {"long_name": text})
             for name, text in VARIABLES.items()
         },
         coords={
@@ -180,10 +188,23 @@ def _shapes(shapes: Any) -> list[tuple[int, int, int]]:
     return triples
 
 
-def _task(shape: tuple[int, int], rank: int | None, rng: RngLike) -> Task:
-    """Return a task of some rank whose largest singular value is 1."""
-    task = low_rank_task(shape, rank or min(shape), noise=0.0, rng=rng)
-    return Task(task.target / task.singular_values[0])
+def _check_values(values: Array, triples: Sequence[tuple[int, int, int]]) -> None:
+    """Refuse more singular values than a target has."""
+    modes = min(min(d_in, d_out) for d_in, _, d_out in triples)
+    if len(values) > modes:
+        message = (
+            f"target must hold at most min(d_in, d_out) = {modes} singular values, not "
+            f"{len(values)}"
+        )
+        raise ValueError(message)
+
+
+def _task(shape: tuple[int, int], values: Array, root: streams.Root) -> Task:
+    """Return a task of given singular values with random singular vectors."""
+    generator = np.random.default_rng(root.stream(streams.Purpose.TRUTH, *shape))
+    U, _, Vt = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
+    kept = min(len(values), len(Vt))
+    return Task((U[:, :kept] * values[:kept]) @ Vt[:kept])
 
 
 def _kind(triple: tuple[int, int, int]) -> str:

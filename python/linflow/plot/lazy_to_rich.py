@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -100,7 +100,11 @@ def lazy_to_rich(
                 ax.fill_between(lam, low, high, color=colour, alpha=0.15, linewidth=0)
             kind = str(first.kind.values[i])
             text = f"{kind} {shape}" + (f", size {size:g}" if len(sizes) > 1 else "")
-            looks = {"marker": MARKERS[i % 4], "markerfacecolor": "none", "ms": 5}
+            looks: dict[str, Any] = {
+                "marker": MARKERS[i % 4],
+                "markerfacecolor": "none",
+                "ms": 5,
+            }
             handles.append(
                 Line2D(
                     [],
@@ -113,7 +117,11 @@ def lazy_to_rich(
             )
     if len(given) > 1:
         handles.append(Line2D([], [], color="grey", label=labels[0]))
-        grey = {"color": "grey", "linestyle": "", "markerfacecolor": "none"}
+        grey: dict[str, Any] = {
+            "color": "grey",
+            "linestyle": "",
+            "markerfacecolor": "none",
+        }
         handles += [
             Line2D([], [], marker="o", markersize=5, label=other, **grey)
             for other in dict.fromkeys(labels[1:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,7 +71,6 @@ def sequence(
     for index, one in enumerate(given):
         finite = np.isfinite(one.times)
         for k in range(count):
-            line = {"color": COLOURS[k % len(COLOURS)]}
             style = LINE_STYLES[k % len(LINE_STYLES)]
             ax.plot(
                 one.times[finite],
@@ -81,7 +80,7 @@ def sequence(
                 markerfacecolor="none",
                 markersize=4.5,
                 label=f"{labels[index]}: {names[k]}",
-                **line,
+                color=COLOURS[k % len(COLOURS)],
             )
     for time in given[0].switch_times:
         ax.axvline(time, color="grey", linestyle=":", linewidth=1.0, zorder=0)
@@ -103,7 +102,11 @@ def sequence(
         ]
         if len(given) > 1:
             handles += [Line2D([], [], color="grey", label=labels[0])]
-            looks = {"color": "grey", "marker": "o", "markerfacecolor": "none"}
+            looks: dict[str, Any] = {
+                "color": "grey",
+                "marker": "o",
+                "markerfacecolor": "none",
+            }
             others = dict.fromkeys(labels[1:])
             handles += [
                 Line2D([], [], linestyle="", markersize=4.5, label=other, **looks)
@@ -123,7 +126,9 @@ def _check(
         raise ValueError("data is empty; it must hold at least one learned sequence")
     for one in given:
         if not isinstance(one, LearnedSequence):
-            raise TypeError(f"data holds a {type(one).__name__}, not a learned sequence")
+            raise TypeError(
+                f"data holds a {type(one).__name__}, not a learned sequence"
+            )
     count = len(given[0].tasks)
     if any(len(one.tasks) != count for one in given):
         numbers = [len(one.tasks) for one in given]

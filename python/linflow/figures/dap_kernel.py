@@ -1,0 +1,146 @@
+"""How far the kernel moves: by balance level and shape, and over time.
+
+[DAP]: a network is lazy for large ``|lam|`` only where ``lam I`` fills its outputs or
+inputs; elsewhere it is delayed rich: it first learns what its large layer spans, then
+turns the kernel, in a time ~ ``|lam| / s*^2``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow.figures import _dap as dap
+from linflow.lazy_to_rich import lazy_to_rich
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+NAME = "dap-kernel"
+SUMMARY = "kernel distance against lam by shape of the network, and over time"
+
+SHAPES = ((5, 2, 2), (2, 2, 5), (4, 4, 4))
+SIZE = 0.1
+CURVES = (-10.0, 0.0, 10.0, 100.0)
+
+
+def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+    """Draw the figure.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    data : xarray.Dataset
+        ``distance`` and ``simulated_distance`` at convergence (shape, lam), and
+        ``curve_*`` of the inverted funnel over time (curve, time).
+    """
+    import matplotlib as mpl
+    import xarray as xr
+
+    steps = np.linspace(-4, 4, 97)  # even on the axis, which is linear up to 1
+    lam = np.where(abs(steps) <= 1, steps, np.sign(steps) * 10.0 ** (abs(steps) - 1))
+    few = lam[::6]
+    keywords: dict[str, Any] = {"size": SIZE, "rng": rng}
+    exact = lazy_to_rich(SHAPES, lam, **keywords).kernel_distance[:, 0, :, 0, -1]
+    simulated = np.stack([_simulate(level, keywords) for level in few], axis=1)
+    times = np.concatenate([[0.0], np.logspace(-2.5, 3, 161)])
+    points = times[::8]
+    inverted = {"shapes": SHAPES[1], "lam": CURVES} | keywords
+    fine = lazy_to_rich(times=times, **inverted).isel(shape=0, size=0, seed=0)
+    coarse = lazy_to_rich(
+        times=points, dynamics="gradient_flow", rtol=1e-7, **inverted
+    ).isel(shape=0, size=0, seed=0)
+    data = xr.Dataset(
+        {
+            "distance": (("shape", "lam"), exact.values),
+            "simulated_distance": (("shape", "few_lam"), simulated),
+            "curve_distance": (("curve", "time"), fine.kernel_distance.values),
+            "curve_error": (("curve", "time"), fine.train_error.values),
+            "simulated_curve_distance": (
+                ("curve", "point"), coarse.kernel_distance.values
+            ),
+            "simulated_curve_error": (("curve", "point"), coarse.train_error.values),
+        },
+        coords={
+            "shape": exact["shape"].values,
+            "lam": lam,
+            "few_lam": few,
+            "curve": list(CURVES),
+            "time": times,
+            "point": points,
+        },
+        attrs={"units": "lam and 1/time in units of the target's singular values"},
+    )  # fmt: skip
+    with mpl.rc_context(dap.FONT):
+        return _picture(data), data
+
+
+def _simulate(level: float, keywords: dict[str, Any]) -> NDArray[np.float64]:
+    """Integrate the flow for as long as a delayed network takes."""
+    end = 20.0 * (1.0 + abs(level))
+    run = lazy_to_rich(
+        SHAPES,
+        level,
+        times=[0.0, end],
+        dynamics="gradient_flow",
+        rtol=1e-6,
+        **keywords,
+    )
+    return np.asarray(run.kernel_distance[:, 0, 0, 0, -1])
+
+
+def _picture(data: xr.Dataset) -> Figure:
+    figure, axes = dap.panels(1, 3, 2.9)
+    kinds = ("funnel", "inverted funnel", "square")
+    for i, shape in enumerate(data["shape"].values):
+        dap.both(
+            axes[0],
+            i,
+            (data.lam, data.distance.sel(shape=shape)),
+            (data.few_lam, data.simulated_distance.sel(shape=shape)),
+        )
+    axes[0].set_xscale("symlog", linthresh=1)
+    axes[0].set_xticks([-1e3, -1e1, 0, 1e1, 1e3])
+    axes[0].set(xlabel=r"balance level $\lambda\,/\,s^*$", ylim=(-0.03, None))
+    axes[0].set(ylabel=r"kernel distance at convergence")
+    names = ("curve_distance", "curve_error")
+    for ax, name in zip(axes[1:], names, strict=True):
+        for i in range(len(CURVES)):
+            dap.both(
+                ax,
+                i,
+                (data.time[1:], data[name][i, 1:]),
+                (data.point[1:], data[f"simulated_{name}"][i, 1:]),
+            )
+        ax.set(xscale="log", xlabel=r"time $t\,s^*$")
+    axes[1].set(ylabel="kernel distance, inverted funnel")
+    axes[2].set(ylabel="error, mean square per entry")
+    dap.letter(axes)
+    axes[0].legend(
+        handles=[
+            dap.entry(i, f"{kind} {shape}")
+            for i, (kind, shape) in enumerate(
+                zip(kinds, data["shape"].values, strict=True)
+            )
+        ],
+        frameon=False,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.22),
+        handlelength=2.6,
+    )
+    for ax, handles in (
+        (axes[1], [dap.entry(i, rf"$\lambda={v:g}$") for i, v in enumerate(CURVES)]),
+        (axes[2], dap.what_is_what()),
+    ):
+        ax.legend(
+            handles=handles,
+            frameon=False,
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.22),
+            ncols=2 if len(handles) > 2 else 1,
+            handlelength=2.6,
+        )
+    return figure

@@ -1,0 +1,152 @@
+"""Transfer: a feature learned in one task is reused when new outputs are added.
+
+The network that has learned task 1 gets new outputs with zero weights
+(`Network.extend`). They are learned at once where they use the feature it has; where
+they need another one they are learned later than from scratch, because the weights that
+are to carry it are smaller than at the start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow.figures import _dap as dap
+from linflow.initial import Balanced
+from linflow.sequence import LearnedSequence, learn_sequence
+from linflow.task import Task
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+NAME = "dap-transfer"
+SUMMARY = "transfer to new outputs: reused features against learning from scratch"
+
+INPUTS, OUTPUTS, NEW = 6, 3, 3
+LEVEL = 0.1  # of the new outputs' error, at which they count as learned
+SPAN = 9.0
+OVERLAPS = (1.0, 0.0)
+
+
+def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+    """Draw the figure.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    data : xarray.Dataset
+        ``error`` on the new outputs (curve, time) and ``simulated_error`` (curve,
+        point); ``learning_time`` over ``overlap``, ``simulated_learning_time``, and the
+        attribute ``scratch_time``.
+    """
+    import matplotlib as mpl
+    import xarray as xr
+
+    generator = np.random.default_rng(rng)
+    init = Balanced(2, lam=0.02, size=0.002)
+    features, _ = np.linalg.qr(generator.normal(size=(INPUTS, 2)))
+    left = generator.normal(size=(OUTPUTS + NEW, 2))
+    left[:OUTPUTS] /= np.linalg.norm(left[:OUTPUTS], axis=0)
+    left[OUTPUTS:] /= np.linalg.norm(left[OUTPUTS:], axis=0)
+
+    def tasks(overlap: float) -> list[Task]:
+        old = np.outer(left[:OUTPUTS, 0], features[:, 0])
+        used = overlap * features[:, 0] + np.sqrt(1 - overlap**2) * features[:, 1]
+        new = np.outer(left[OUTPUTS:, 0], used)
+        return [Task(old), Task(np.vstack([old, new]))]
+
+    time = np.linspace(0, SPAN, 181)
+    point = time[::9]
+    flow: dict[str, Any] = {"dynamics": "gradient_flow", "rtol": 1e-9}
+    shared: dict[str, Any] = {"rng": rng, "extend": 0.0}
+    curves, marks = [], []
+    for overlap in OVERLAPS:
+        both = tasks(overlap)
+        curves.append(_new(learn_sequence(both, init, times=time, **shared)))
+        marks.append(_new(learn_sequence(both, init, times=point, **shared, **flow)))
+    scratch = tasks(1.0)[1:]
+    curves.append(_new(learn_sequence(scratch, init, times=time, **shared)))
+    marks.append(_new(learn_sequence(scratch, init, times=point, **shared, **flow)))
+    overlaps = np.linspace(0, 1, 41)
+    few = overlaps[::5]
+    fine = [np.array([0.0, SPAN]), np.linspace(0, SPAN, 721)]
+    exact_times = [
+        _when(learn_sequence(tasks(one), init, times=fine, **shared), fine[1])
+        for one in overlaps
+    ]
+    simulated = [
+        _when(learn_sequence(tasks(one), init, times=fine, **shared, **flow), fine[1])
+        for one in few
+    ]
+    data = xr.Dataset(
+        {
+            "error": (("curve", "time"), np.array(curves)),
+            "simulated_error": (("curve", "point"), np.array(marks)),
+            "learning_time": ("overlap", exact_times),
+            "simulated_learning_time": ("few", simulated),
+        },
+        coords={
+            "curve": ["same feature", "another feature", "from scratch"],
+            "time": time,
+            "point": point,
+            "overlap": overlaps,
+            "few": few,
+        },
+        attrs={
+            "scratch_time": _when(
+                learn_sequence(scratch, init, times=fine[1], **shared), fine[1]
+            ),
+            "units": "time in units of 1/s* of the first task",
+        },
+    )
+    with mpl.rc_context(dap.FONT):
+        return _picture(data), data
+
+
+def _new(run: LearnedSequence) -> NDArray[np.float64]:
+    """Return the error on the new outputs in the last task, over that of A = 0."""
+    product, target = run.runs[-1].product, run.tasks[-1].target
+    assert product is not None
+    gap = (product - target)[:, OUTPUTS:]
+    return np.asarray(
+        np.sum(gap**2, axis=(1, 2)) / np.sum(target[OUTPUTS:] ** 2), dtype=np.float64
+    )
+
+
+def _when(run: LearnedSequence, times: NDArray[np.float64]) -> float:
+    """Return when the new outputs have been learned, between the times."""
+    error = _new(run)
+    i = int(np.argmax(error < LEVEL))
+    share = (error[i - 1] - LEVEL) / (error[i - 1] - error[i])
+    return float(times[i - 1] + share * (times[i] - times[i - 1]))
+
+
+def _picture(data: xr.Dataset) -> Figure:
+    figure, axes = dap.panels(1, 2, 3.0, width_ratios=[1.4, 1])
+    for i in range(len(data.curve)):
+        dap.both(
+            axes[0],
+            i,
+            (data.time, data.error[i]),
+            (data.point, data.simulated_error[i]),
+        )
+    axes[0].set(xlabel=r"time since outputs were added, $t\,s^*$")
+    axes[0].set(ylabel="error on new outputs, relative")
+    dap.both(
+        axes[1],
+        4,
+        (data.overlap, data.learning_time),
+        (data.few, data.simulated_learning_time),
+    )
+    scratch = data.attrs["scratch_time"]
+    axes[1].axhline(scratch, **dap.looks(2))
+    axes[1].text(0.02, scratch, "from scratch", va="bottom")
+    axes[1].set(xlabel=r"overlap $|\cos|$ of new and old feature", ylim=(0, None))
+    axes[1].set(ylabel=rf"time to {LEVEL:.0%} error, $t\,s^*$")
+    dap.letter(axes)
+    handles = [dap.entry(i, str(name)) for i, name in enumerate(data.curve.values)]
+    dap.legend_under(figure, [*handles, *dap.what_is_what()], 5)
+    return figure

@@ -1,0 +1,93 @@
+"""Pictures of sequences of tasks and of sweeps from lazy to rich."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+import linflow as lf
+from linflow import plot
+
+
+def learned(**keywords: Any) -> lf.LearnedSequence:
+    task = lf.low_rank_task((3, 2), 1, rng=0)
+    return lf.learn_sequence(
+        [task, lf.Task(-task.target)],
+        lf.Balanced(2, lam=1.0),
+        **{"times": [0, 1, np.inf], "rng": 0, **keywords},
+    )
+
+
+def test_sequence() -> None:
+    exact = learned()
+    flow = learned(times=[0, 1], dynamics="gradient_flow")
+    ax = plot.sequence([exact, flow], tasks=["first", "its reversal"])
+    lines = {str(line.get_label()): line for line in ax.lines}
+    curve = lines["closed form: its reversal"]
+    np.testing.assert_array_equal(curve.get_xdata(), [0, 1, 1, 2])
+    np.testing.assert_array_equal(curve.get_ydata(), exact.errors[[0, 1, 3, 4], 1])
+    points = lines["gradient flow: first"]
+    assert points.get_linestyle() == "None"
+    assert points.get_marker() == "o"
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "first", "its reversal", "closed form", "gradient flow"
+    ]  # fmt: skip
+    ax.figure.savefig(io.BytesIO(), dpi=30)  # type: ignore[union-attr]
+    again = plot.sequence(exact, ax=ax, legend=False)
+    assert again is ax
+
+
+def test_sequence_bad_input() -> None:
+    one = learned()
+    with pytest.raises(ValueError, match="data is empty"):
+        plot.sequence([])
+    with pytest.raises(TypeError, match="data holds a Trajectory"):
+        plot.sequence([one.runs[0]])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="tasks is"):
+        plot.sequence(one, tasks=["one"])
+    with pytest.raises(ValueError, match="labels is"):
+        plot.sequence(one, labels="exact")
+    single = lf.learn_sequence(one.tasks[:1], lf.Balanced(2), times=[0, 1], rng=0)
+    with pytest.raises(ValueError, match="they must agree"):
+        plot.sequence([one, single])
+
+
+def test_lazy_to_rich() -> None:
+    lam = [-100.0, -1.0, 0.0, 1.0, 100.0]
+    data = lf.lazy_to_rich([(2, 2, 5), (5, 2, 2)], lam, seeds=2)
+    flow = lf.lazy_to_rich(
+        [(2, 2, 5), (5, 2, 2)], lam, times=[0, 9], dynamics="gradient_flow"
+    )
+    ax = plot.lazy_to_rich([data, flow], quantity="input_change")
+    assert ax.get_xscale() == "symlog"
+    np.testing.assert_allclose(
+        np.asarray(ax.lines[0].get_ydata(), float),
+        data.input_change[0, 0, :, :, -1].mean("seed"),
+    )
+    assert ax.lines[2].get_linestyle() == "None"
+    np.testing.assert_allclose(
+        np.asarray(ax.lines[2].get_ydata(), float), flow.input_change[0, 0, :, 0, -1]
+    )
+    assert len(ax.collections) == 2  # bands of the seeds
+    ax.figure.savefig(io.BytesIO(), dpi=30)  # type: ignore[union-attr]
+    sizes = lf.lazy_to_rich((2, 2, 2), [0.0, 1.0], size=[0.1, 1.0])
+    ax = plot.lazy_to_rich(sizes, legend=False)
+    assert ax.get_xscale() == "linear"
+    assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+
+
+def test_lazy_to_rich_bad_input() -> None:
+    data = lf.lazy_to_rich((2, 2, 2), [0.0, 1.0])
+    with pytest.raises(ValueError, match="data is empty"):
+        plot.lazy_to_rich([])
+    with pytest.raises(ValueError, match="quantity is 'speed'"):
+        plot.lazy_to_rich(data, quantity="speed")
+    with pytest.raises(ValueError, match="data has no kernel_distance"):
+        plot.lazy_to_rich(data.drop_vars("kernel_distance"))
+    with pytest.raises(ValueError, match="labels is"):
+        plot.lazy_to_rich(data, labels=["one", "two"])
