@@ -104,6 +104,7 @@ def draw(name: str, rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     root = streams.root(rng)
     with _panels.style():
         figure, data = module.draw(root.sequence())
+        _panels.settle(figure)
     data.attrs = {
         "figure": name,
         "title": module.SUMMARY,

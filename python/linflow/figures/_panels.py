@@ -67,10 +67,13 @@ def panels(
 
     figure = Figure((width, rows * height), layout="constrained")
     axes: NDArray[Any] = figure.subplots(rows, columns, squeeze=False, **keywords)
-    for ax in axes.flat:
-        # Ticks are made when the figure is saved, outside this module's context.
-        ax.tick_params(which="both", labelsize=_TICKS)
     return figure, axes
+
+
+def settle(figure: Figure) -> None:
+    """Fix what would be looked up when the figure is saved, outside of `style`."""
+    for ax in figure.axes:
+        ax.tick_params(which="both", labelsize=_TICKS)
 
 
 def exact(
