@@ -1,5 +1,6 @@
 #include "linflow/ensemble.hpp"
 
+#include "linflow/batched_ensemble.hpp"
 #include "linflow/closed_form.hpp"
 #include "linflow/lazy.hpp"
 #include "linflow/network.hpp"
@@ -28,7 +29,11 @@ template <class Scalar> struct Start {
     Y.resize(objective.d_out(), units);
     draw_gaussian<Scalar>(
         Pcg64(cell.seed).bitgen(), cell.width, cell.variance1, cell.variance2, X, Y);
-    A.setZero(objective.d_out(), objective.d_in());
+    multiply();
+  }
+
+  void multiply() {
+    A.setZero(Y.rows(), X.rows());
     add_product_nt<Scalar>(Scalar(1), Y, X, A);
   }
 };
@@ -209,6 +214,39 @@ private:
   CellSpectrum<Scalar> spectrum_;
 };
 
+// The second dynamics of a cell that runs in a batch.
+template <class Scalar> class BatchCompanion final : public Companion<Scalar> {
+public:
+  BatchCompanion(DynamicsKind kind, Index d_out, Index d_in, Index units)
+      : runner_(kind, d_out, d_in, units) {}
+
+  void begin(const Objective<Scalar>& objective,
+             const Cell& cell,
+             const Matrix<Scalar>& X,
+             const Matrix<Scalar>& Y) override {
+    start_.X = X;
+    start_.Y = Y;
+    start_.multiply();
+    dynamics_ = &runner_.begin(objective, cell, start_);
+  }
+
+  double distance(Index step, const Matrix<Scalar>& A) override {
+    if (step > 0) {
+      dynamics_->advance();
+    }
+    dynamics_->measure();
+    dynamics_->product(other_);
+    return static_cast<double>((A - other_).squaredNorm()) /
+           static_cast<double>(A.size());
+  }
+
+private:
+  Runner<Scalar> runner_;
+  Start<Scalar> start_;
+  Dynamics<Scalar>* dynamics_ = nullptr;
+  Matrix<Scalar> other_;
+};
+
 template <class Scalar>
 void check(std::span<const Objective<Scalar>> objectives,
            std::span<const Cell> cells,
@@ -257,6 +295,17 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
   for (const Index i : order) {
     units = std::max(
         units, hidden_units(cells[static_cast<std::size_t>(i)].width, d_in, d_out));
+  }
+  if (options.dynamics == DynamicsKind::gradient_descent &&
+      worth_batching(d_out, d_in)) {
+    MakeCompanion<Scalar> companion;
+    if (options.distance_to) {
+      companion = [&, kind = *options.distance_to] {
+        return std::make_unique<BatchCompanion<Scalar>>(kind, d_out, d_in, units);
+      };
+    }
+    return run_batched_ensemble<Scalar>(
+        objectives, cells, order, options, units, companion, results, progress);
   }
   return parallel_for(
       static_cast<Index>(order.size()), options.n_threads, progress, [&]() -> Job {

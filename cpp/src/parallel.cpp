@@ -19,21 +19,44 @@ int default_threads() {
 #endif
 }
 
+std::optional<Index> JobQueue::take() {
+  if (cancelled_->load(std::memory_order_relaxed)) {
+    return std::nullopt;
+  }
+  const Index taken = next_++;
+  return taken < total_ ? std::optional<Index>(taken) : std::nullopt;
+}
+
 bool parallel_for(Index total,
                   int n_threads,
                   const Progress& progress,
                   const std::function<Job()>& make_job) {
+  return parallel_queue(
+      total, n_threads, progress, [&](JobQueue& queue, Control& control) {
+        const Job job = make_job();
+        while (const auto k = queue.take()) {
+          if (job(*k, control)) {
+            queue.finish();
+          }
+          control(0);
+        }
+      });
+}
+
+bool parallel_queue(Index total,
+                    int n_threads,
+                    const Progress& progress,
+                    const QueueWork& queue_work) {
   const int wanted = n_threads > 0 ? n_threads : default_threads();
   const auto threads = static_cast<int>(std::min<Index>(wanted, total));
-  std::atomic<Index> next{0};
-  std::atomic<Index> finished{0};
   std::atomic<int> working{1};
   std::atomic<bool> cancelled{false};
+  JobQueue queue(total, cancelled);
   std::vector<std::exception_ptr> failures(
       static_cast<std::size_t>(std::max(threads, 1)));
 
   const auto poll = [&](Index /*step*/) {
-    if (progress && progress(finished.load())) {
+    if (progress && progress(queue.finished())) {
       cancelled = true;
     }
   };
@@ -41,13 +64,7 @@ bool parallel_for(Index total,
     // Only the calling thread (number 0 of the team) may talk to the caller.
     Control control(cancelled, thread == 0 ? Control::Poll(poll) : Control::Poll());
     try {
-      const Job job = make_job();
-      for (Index k = next++; k < total && !cancelled; k = next++) {
-        if (job(k, control)) {
-          ++finished;
-        }
-        control(0);
-      }
+      queue_work(queue, control);
     } catch (...) {
       failures[static_cast<std::size_t>(thread)] = std::current_exception();
       cancelled = true;
@@ -84,7 +101,7 @@ bool parallel_for(Index total,
     }
   }
   if (progress) {
-    progress(finished.load());
+    progress(queue.finished());
   }
   return !cancelled;
 }

@@ -4,6 +4,7 @@
 #include "linflow/run.hpp"
 
 #include <functional>
+#include <optional>
 
 namespace linflow {
 
@@ -24,6 +25,33 @@ bool parallel_for(Index total,
                   int n_threads,
                   const Progress& progress,
                   const std::function<Job()>& make_job);
+
+// The numbers 0 … total − 1, each handed out once, for work that takes the next one
+// whenever it has room (ensemble batches).
+class JobQueue {
+public:
+  JobQueue(Index total, const std::atomic<bool>& cancelled)
+      : total_(total), cancelled_(&cancelled) {}
+
+  // The next number, or nothing when all are taken or the work is cancelled.
+  std::optional<Index> take();
+  void finish() { ++finished_; }
+  [[nodiscard]] Index finished() const { return finished_.load(); }
+
+private:
+  Index total_;
+  const std::atomic<bool>* cancelled_;
+  std::atomic<Index> next_{0};
+  std::atomic<Index> finished_{0};
+};
+
+// Calls work(queue, control) once in each of at most `total` threads; otherwise as
+// parallel_for.
+using QueueWork = std::function<void(JobQueue& queue, Control& control)>;
+bool parallel_queue(Index total,
+                    int n_threads,
+                    const Progress& progress,
+                    const QueueWork& work);
 
 // What OpenMP would use here, which respects OMP_NUM_THREADS, the affinity mask and
 // threadpoolctl; 1 without OpenMP.

@@ -1,0 +1,288 @@
+#include "linflow/batched_descent.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace linflow {
+namespace {
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr Index kMaxBlock = 5; // 25 sums and 6 operands in 32 registers
+#else
+constexpr Index kMaxBlock = 3; // 9 and 4 in 16
+#endif
+constexpr Index kMaxDimension = 50; // beyond, one network fills the vectors by itself
+
+// The block that pads least for its speed; small ones repeat their loads more often.
+Index choose_block(Index d_out, Index d_in) {
+  constexpr std::array<double, 6> cost{0.0, 0.0, 2.0, 1.35, 1.1, 1.0};
+  Index best = 2;
+  double least = std::numeric_limits<double>::infinity();
+  for (Index b = 2; b <= kMaxBlock; ++b) {
+    const auto padded = [b](Index d) {
+      return static_cast<double>((d + b - 1) / b * b);
+    };
+    const double total = padded(d_out) * padded(d_in) * padded(d_out + d_in) *
+                         cost[static_cast<std::size_t>(b)];
+    if (total < least) {
+      least = total;
+      best = b;
+    }
+  }
+  return best;
+}
+
+// sums(a, b) += Σ_c P(a, c) Q(b, c) for B × B blocks; strides of P and Q per index.
+template <int B, int Pa, int Pc, int Qb, int Qc, class Scalar, class Vector>
+inline __attribute__((always_inline)) void
+add_block(const Pack<Scalar>* P, const Pack<Scalar>* Q, Vector (&sums)[B][B]) {
+  for (int c = 0; c < B; ++c) {
+    Vector q[B];
+    for (int b = 0; b < B; ++b) {
+      q[b] = Q[b * Qb + c * Qc].v;
+    }
+    for (int a = 0; a < B; ++a) {
+      const Vector p = P[a * Pa + c * Pc].v;
+      for (int b = 0; b < B; ++b) {
+        sums[a][b] += p * q[b];
+      }
+    }
+  }
+}
+
+} // namespace
+
+bool worth_batching(Index d_out, Index d_in) {
+  return std::max(d_out, d_in) <= kMaxDimension;
+}
+
+template <class Scalar>
+BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
+    : d_out_(d_out), d_in_(d_in), block_(choose_block(d_out, d_in)),
+      rows_out_((d_out + block_ - 1) / block_), rows_in_((d_in + block_ - 1) / block_),
+      columns_((units + block_ - 1) / block_), columns_now_(0) {
+  const auto zeros = [this](Index rows, Index columns) {
+    return Packs(static_cast<std::size_t>(rows * columns * block_ * block_),
+                 Pack<Scalar>{});
+  };
+  X_ = zeros(rows_in_, columns_);
+  Y_ = zeros(rows_out_, columns_);
+  target_ = zeros(rows_out_, rows_in_);
+  noise_ = target_;
+  residual_ = target_;
+  kept_ = target_;
+  next_X_ = zeros(rows_in_, 1);
+  for (Index col = 0; col < std::max(units, d_in); ++col) {
+    col_places_.push_back(col_place(col));
+  }
+}
+
+template <class Scalar>
+void BatchedDescent<Scalar>::fill(const Matrix<Scalar>& from,
+                                  Index columns,
+                                  int lane,
+                                  Packs& to) {
+  for (Index row = 0; row < from.rows(); ++row) {
+    Pack<Scalar>* there = to.data() + row_place(row, columns);
+    for (Index col = 0; col < from.cols(); ++col) {
+      there[col_places_[static_cast<std::size_t>(col)]].v[lane] = from(row, col);
+    }
+  }
+}
+
+template <class Scalar>
+void BatchedDescent<Scalar>::load(int lane,
+                                  const Objective<Scalar>& objective,
+                                  double step_size,
+                                  const Matrix<Scalar>& X,
+                                  const Matrix<Scalar>& Y) {
+  if (objective.d_out() != d_out_ || objective.d_in() != d_in_ || X.rows() != d_in_ ||
+      Y.rows() != d_out_ || X.cols() != Y.cols() || X.cols() > columns_ * block_) {
+    throw std::invalid_argument("batched descent: the network does not fit");
+  }
+  clear(lane);
+  const auto index = static_cast<std::size_t>(lane);
+  fill(X, columns_, lane, X_);
+  fill(Y, columns_, lane, Y_);
+  fill(objective.target(), rows_in_, lane, target_);
+  has_truth_[index] = objective.has_truth();
+  if (objective.has_truth()) {
+    fill(objective.noise(), rows_in_, lane, noise_);
+  }
+  step_size_.v[lane] = static_cast<Scalar>(step_size);
+  units_[index] = X.cols();
+  update_units();
+}
+
+// A residual of zero: the next step changes nothing.
+template <class Scalar> void BatchedDescent<Scalar>::clear(int lane) {
+  for (Packs* packs : {&X_, &Y_, &residual_}) {
+    for (auto& pack : *packs) {
+      pack.v[lane] = Scalar(0);
+    }
+  }
+  units_[static_cast<std::size_t>(lane)] = 0;
+  update_units();
+}
+
+template <class Scalar> void BatchedDescent<Scalar>::update_units() {
+  const Index units = *std::max_element(units_.begin(), units_.end());
+  columns_now_ = (units + block_ - 1) / block_;
+}
+
+template <class Scalar>
+template <class Kernel>
+void BatchedDescent<Scalar>::dispatch(Kernel&& kernel) {
+  switch (block_) {
+  case 2:
+    return kernel(std::integral_constant<int, 2>{});
+  case 3:
+    return kernel(std::integral_constant<int, 3>{});
+  default:
+    if constexpr (kMaxBlock > 3) {
+      return block_ == 4 ? kernel(std::integral_constant<int, 4>{})
+                         : kernel(std::integral_constant<int, 5>{});
+    }
+  }
+}
+
+template <class Scalar> void BatchedDescent<Scalar>::measure(LaneErrors& errors) {
+  std::array<double, kLanes> train{};
+  std::array<double, kLanes> test{};
+  dispatch([&](auto B) { measure_blocks<B>(train.data(), test.data()); });
+  const auto size = static_cast<double>(d_out_ * d_in_);
+  for (std::size_t lane = 0; lane < errors.size(); ++lane) {
+    errors[lane] = {train[lane] / size, has_truth_[lane] ? test[lane] / size : kNaN};
+  }
+}
+
+// G = Y Xᵀ − T and its two sums of squares; those of a block are added in float64.
+template <class Scalar>
+template <int B>
+void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
+  using Vector = typename Pack<Scalar>::Vector;
+  constexpr Index size = B * B;
+  for (Index i = 0; i < rows_out_; ++i) {
+    for (Index j = 0; j < rows_in_; ++j) {
+      const Index at = (i * rows_in_ + j) * size;
+      const Pack<Scalar>* target = target_.data() + at;
+      Vector sums[B][B];
+      for (int a = 0; a < B; ++a) {
+        for (int b = 0; b < B; ++b) {
+          sums[a][b] = -target[b * B + a].v;
+        }
+      }
+      const Pack<Scalar>* y = Y_.data() + i * columns_ * size;
+      const Pack<Scalar>* x = X_.data() + j * columns_ * size;
+      for (Index k = 0; k < columns_now_; ++k) {
+        add_block<B, 1, B, 1, B>(y + k * size, x + k * size, sums);
+      }
+      Pack<Scalar>* residual = residual_.data() + at;
+      const Pack<Scalar>* noise = noise_.data() + at;
+      Vector squares{};
+      Vector test_squares{};
+      for (int a = 0; a < B; ++a) {
+        for (int b = 0; b < B; ++b) {
+          const Vector g = sums[a][b];
+          residual[b * B + a].v = g;
+          squares += g * g;
+          const Vector e = g + noise[b * B + a].v;
+          test_squares += e * e;
+        }
+      }
+      for (int lane = 0; lane < kLanes; ++lane) {
+        train[lane] += static_cast<double>(squares[lane]);
+        test[lane] += static_cast<double>(test_squares[lane]);
+      }
+    }
+  }
+}
+
+// Column of blocks by column of blocks: both updates read the old values of that column
+// and no other.
+template <class Scalar> void BatchedDescent<Scalar>::advance() {
+  dispatch([&](auto B) { advance_blocks<B>(); });
+}
+
+template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_blocks() {
+  using Vector = typename Pack<Scalar>::Vector;
+  constexpr Index size = B * B;
+  const Vector step = step_size_.v;
+  const Pack<Scalar>* G = residual_.data();
+  for (Index k = 0; k < columns_now_; ++k) {
+    for (Index j = 0; j < rows_in_; ++j) {
+      Vector sums[B][B] = {};
+      for (Index i = 0; i < rows_out_; ++i) {
+        add_block<B, B, 1, B, 1>(
+            G + (i * rows_in_ + j) * size, Y_.data() + (i * columns_ + k) * size, sums);
+      }
+      const Pack<Scalar>* x = X_.data() + (j * columns_ + k) * size;
+      Pack<Scalar>* next = next_X_.data() + j * size;
+      for (int a = 0; a < B; ++a) {
+        for (int b = 0; b < B; ++b) {
+          next[b * B + a].v = x[b * B + a].v - step * sums[a][b];
+        }
+      }
+    }
+    for (Index i = 0; i < rows_out_; ++i) {
+      Vector sums[B][B] = {};
+      for (Index j = 0; j < rows_in_; ++j) {
+        add_block<B, 1, B, B, 1>(
+            G + (i * rows_in_ + j) * size, X_.data() + (j * columns_ + k) * size, sums);
+      }
+      Pack<Scalar>* y = Y_.data() + (i * columns_ + k) * size;
+      for (int a = 0; a < B; ++a) {
+        for (int b = 0; b < B; ++b) {
+          y[b * B + a].v -= step * sums[a][b];
+        }
+      }
+    }
+    for (Index j = 0; j < rows_in_; ++j) {
+      std::copy_n(
+          next_X_.data() + j * size, size, X_.data() + (j * columns_ + k) * size);
+    }
+  }
+}
+
+template <class Scalar> void BatchedDescent<Scalar>::keep(const LaneFlags& lanes) {
+  using Vector = typename Pack<Scalar>::Vector;
+  decltype(Vector{} < Vector{}) mask{};
+  for (int lane = 0; lane < kLanes; ++lane) {
+    mask[lane] = lanes[static_cast<std::size_t>(lane)] ? -1 : 0;
+  }
+  for (std::size_t i = 0; i < residual_.size(); ++i) {
+    kept_[i].v = mask ? residual_[i].v : kept_[i].v;
+  }
+}
+
+template <class Scalar>
+void BatchedDescent<Scalar>::product(int lane, Matrix<Scalar>& out) const {
+  read(residual_, lane, out);
+}
+
+template <class Scalar>
+void BatchedDescent<Scalar>::kept(int lane, Matrix<Scalar>& out) const {
+  read(kept_, lane, out);
+}
+
+// A = G + T
+template <class Scalar>
+void BatchedDescent<Scalar>::read(const Packs& residual,
+                                  int lane,
+                                  Matrix<Scalar>& out) const {
+  out.resize(d_out_, d_in_);
+  for (Index i = 0; i < d_out_; ++i) {
+    const Index row = row_place(i, rows_in_);
+    for (Index j = 0; j < d_in_; ++j) {
+      const auto at =
+          static_cast<std::size_t>(row + col_places_[static_cast<std::size_t>(j)]);
+      out(i, j) = residual[at].v[lane] + target_[at].v[lane];
+    }
+  }
+}
+
+template class BatchedDescent<double>;
+template class BatchedDescent<float>;
+
+} // namespace linflow

@@ -1,0 +1,228 @@
+#include "linflow/batched_ensemble.hpp"
+
+#include "linflow/network.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+namespace linflow {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+// The batch of one thread.
+template <class Scalar> class Batch {
+public:
+  Batch(std::span<const Objective<Scalar>> objectives,
+        std::span<const Cell> cells,
+        std::span<const Index> order,
+        const EnsembleOptions& options,
+        Index units,
+        const MakeCompanion<Scalar>& make_companion,
+        std::span<CellResult> results)
+      : objectives_(objectives), cells_(cells), order_(order), options_(options),
+        results_(results),
+        descent_(objectives[0].d_out(), objectives[0].d_in(), units) {
+    lanes_.reserve(kLanes);
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      lanes_.emplace_back(objectives[0].d_out(), objectives[0].d_in(), options);
+      if (make_companion) {
+        lanes_.back().companion = make_companion();
+      }
+    }
+  }
+
+  void run(JobQueue& queue, Control& control) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+      refill(lane, queue);
+    }
+    while (live_ > 0) {
+      descent_.measure(errors_);
+      // A cell keeps its step when it is cancelled here; it then counts as not run.
+      if (control(0)) {
+        return;
+      }
+      keep_.fill(false);
+      bool any_better = false;
+      for (std::size_t i = 0; i < kLanes; ++i) {
+        keep_[i] = lanes_[i].running && look(i);
+        any_better = any_better || keep_[i];
+      }
+      if (any_better) {
+        descent_.keep(keep_);
+      }
+      for (int lane = 0; lane < kLanes; ++lane) {
+        Lane& here = lanes_[static_cast<std::size_t>(lane)];
+        if (here.running && here.result.status != Status::pending) {
+          finish(lane);
+          queue.finish();
+          refill(lane, queue);
+        }
+      }
+      descent_.advance();
+    }
+  }
+
+private:
+  static constexpr int kLanes = BatchedDescent<Scalar>::kLanes;
+
+  struct Lane {
+    Lane(Index d_out, Index d_in, const EnsembleOptions& options)
+        : stop(options.stop), spectrum(d_out, d_in, options.spectrum) {}
+
+    bool running = false;
+    bool has_truth = false;
+    Index cell = 0;
+    Index step = 0;
+    double began = 0.0;
+    StopState stop;
+    CellResult result;
+    CellSpectrum<Scalar> spectrum;
+    std::unique_ptr<Companion<Scalar>> companion;
+  };
+
+  // Looks at a lane after measure(); whether its matrix is the best so far. The status
+  // of a run that ended is no longer pending.
+  bool look(std::size_t index) {
+    Lane& lane = lanes_[index];
+    const Errors& errors = errors_[index];
+    CellResult& result = lane.result;
+    result.status = lane.stop.check(lane.step, errors);
+    if (lane.step == 0) {
+      result.first_train_error = errors.train;
+    }
+    const bool better = lane.has_truth ? !(errors.test >= result.min_test_error) &&
+                                             std::isfinite(errors.test)
+                                       : result.status != Status::pending;
+    if (better) {
+      result.min_test_error = errors.test;
+      result.best_step = static_cast<double>(lane.step);
+    }
+    result.steps = static_cast<double>(lane.step);
+    result.final_train_error = errors.train;
+    if (lane.companion || lane.spectrum.wants_steps()) {
+      descent_.product(static_cast<int>(index), product_);
+    }
+    if (lane.spectrum.wants_steps()) {
+      lane.spectrum.step(lane.step, product_);
+    }
+    if (lane.companion) {
+      const double distance = lane.companion->distance(lane.step, product_);
+      result.distance = lane.step == 0 ? distance : std::max(result.distance, distance);
+    }
+    ++lane.step;
+    return better;
+  }
+
+  void finish(int index) {
+    Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    const auto i = static_cast<std::size_t>(lane.cell);
+    if (!std::isnan(lane.result.best_step)) {
+      const Index task = cells_[i].task;
+      const auto& objective = objectives_[static_cast<std::size_t>(task)];
+      descent_.kept(index, product_);
+      lane.result.spectrum = lane.spectrum.summary(product_, task, objective.target());
+    }
+    pass_time();
+    lane.result.duration = shared_ - lane.began;
+    results_[i] = lane.result;
+    lane.running = false;
+    --live_;
+  }
+
+  void refill(int index, JobQueue& queue) {
+    const auto taken = queue.take();
+    if (!taken) {
+      descent_.clear(index);
+      return;
+    }
+    pass_time();
+    Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    lane.cell = order_[static_cast<std::size_t>(*taken)];
+    const Cell& cell = cells_[static_cast<std::size_t>(lane.cell)];
+    const auto& objective = objectives_[static_cast<std::size_t>(cell.task)];
+    const Index units = hidden_units(cell.width, objective.d_in(), objective.d_out());
+    X_.resize(objective.d_in(), units);
+    Y_.resize(objective.d_out(), units);
+    draw_gaussian<Scalar>(
+        Pcg64(cell.seed).bitgen(), cell.width, cell.variance1, cell.variance2, X_, Y_);
+    descent_.load(index, objective, cell.step_size, X_, Y_);
+    lane.running = true;
+    lane.has_truth = objective.has_truth();
+    lane.step = 0;
+    lane.began = shared_;
+    lane.stop = StopState(options_.stop);
+    lane.result = CellResult{};
+    lane.spectrum.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
+    if (lane.companion) {
+      lane.companion->begin(objective, cell, X_, Y_);
+    }
+    ++live_;
+  }
+
+  // A cell's duration is its share of the time that the batch takes.
+  void pass_time() {
+    const auto now = Clock::now();
+    shared_ += seconds(now - last_) / std::max(live_, 1);
+    last_ = now;
+  }
+
+  std::span<const Objective<Scalar>> objectives_;
+  std::span<const Cell> cells_;
+  std::span<const Index> order_;
+  const EnsembleOptions& options_;
+  std::span<CellResult> results_;
+  BatchedDescent<Scalar> descent_;
+  std::vector<Lane> lanes_;
+  typename BatchedDescent<Scalar>::LaneErrors errors_;
+  typename BatchedDescent<Scalar>::LaneFlags keep_{};
+  Matrix<Scalar> X_;
+  Matrix<Scalar> Y_;
+  Matrix<Scalar> product_;
+  int live_ = 0;
+  double shared_ = 0.0;
+  Clock::time_point last_ = Clock::now();
+};
+
+} // namespace
+
+template <class Scalar>
+bool run_batched_ensemble(std::span<const Objective<Scalar>> objectives,
+                          std::span<const Cell> cells,
+                          std::span<const Index> order,
+                          const EnsembleOptions& options,
+                          Index units,
+                          const MakeCompanion<Scalar>& make_companion,
+                          std::span<CellResult> results,
+                          const Progress& progress) {
+  return parallel_queue(
+      static_cast<Index>(order.size()),
+      options.n_threads,
+      progress,
+      [&](JobQueue& queue, Control& control) {
+        Batch<Scalar> batch(
+            objectives, cells, order, options, units, make_companion, results);
+        batch.run(queue, control);
+      });
+}
+
+#define LINFLOW_INSTANTIATE(Scalar)                                                    \
+  template bool run_batched_ensemble<Scalar>(std::span<const Objective<Scalar>>,       \
+                                             std::span<const Cell>,                    \
+                                             std::span<const Index>,                   \
+                                             const EnsembleOptions&,                   \
+                                             Index,                                    \
+                                             const MakeCompanion<Scalar>&,             \
+                                             std::span<CellResult>,                    \
+                                             const Progress&);
+LINFLOW_INSTANTIATE(double)
+LINFLOW_INSTANTIATE(float)
+#undef LINFLOW_INSTANTIATE
+
+} // namespace linflow

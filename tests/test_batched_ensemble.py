@@ -1,0 +1,126 @@
+"""Ensembles of small networks: against slow NumPy, and each cell by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import reference
+from linflow import Status, stop
+from linflow._core import ensemble as core
+from linflow._core import network
+
+STEPS = 12
+# Square, flat and tall; sizes that blocks of 2 to 5 divide and do not; the last two on
+# both sides of the largest that is batched.
+SHAPES = [
+    (1, 1),
+    (2, 3),
+    (4, 4),
+    (7, 11),
+    (13, 5),
+    (20, 20),
+    (3, 50),
+    (50, 41),
+    (9, 51),
+]
+
+
+def make(shape: tuple[int, int], count: int, step: float = 0.02) -> dict[str, Any]:
+    """Return the arguments of an ensemble of two tasks and networks of all widths."""
+    rng = np.random.default_rng(3)
+    d_out, d_in = shape
+    n = d_in + d_out
+    widths = np.resize([n + 0.5, 1.0, max(1, n // 2), 1e9, n - 1, 2.0], count)
+    return {
+        "targets": [np.asfortranarray(rng.normal(size=shape)) for _ in range(2)],
+        "noises": [np.asfortranarray(rng.normal(size=shape)) for _ in range(2)],
+        "task": np.arange(count) % 2,
+        "seed": rng.integers(0, 2**63, size=(count, 4), dtype=np.uint64),
+        "width": widths,
+        "variance1": 0.5 / widths,
+        "variance2": 1.5 / widths,
+        "step_size": step * rng.uniform(0.5, 1.0, size=count) / np.sqrt(n),
+        "order": list(range(count)),
+        "stop": stop.combine(stop.max_steps(STEPS), None, has_truth=True),
+        "dynamics": "gradient_descent",
+        "distance_to": None,
+        "float32": False,
+        "n_threads": 2,
+        "progress": None,
+    }
+
+
+def expected(case: dict[str, Any], cell: int) -> tuple[np.ndarray, np.ndarray]:
+    """Train and test errors of a cell at every step, from the weights as drawn."""
+    target = case["targets"][case["task"][cell]]
+    d_out, d_in = target.shape
+    X, Y = network.draw_gaussian(
+        case["seed"][cell], d_in, d_out, *(case[k][cell] for k in _LAW)
+    )
+    maps = reference.gradient_descent(
+        X.T, Y, target, step_size=case["step_size"][cell], steps=STEPS
+    )
+    truth = target - case["noises"][case["task"][cell]]
+    return (
+        np.array([reference.mean_square(A - target) for A in maps]),
+        np.array([reference.mean_square(A - truth) for A in maps]),
+    )
+
+
+_LAW = ("width", "variance1", "variance2")
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("float32", "rel"), [(False, 1e-12), (True, 2e-5)])
+def test_errors_are_those_of_slow_numpy(
+    shape: tuple[int, int], float32: bool, rel: float
+) -> None:
+    case = make(shape, 19)  # more than two batches of doubles, less than two of floats
+    record = core.run(**case | {"float32": float32})
+    assert set(record["status"]) == {Status.REACHED_END}
+    for cell in range(19):
+        train, test = expected(case, cell)
+        assert record["first_train_error"][cell] == pytest.approx(train[0], rel=rel)
+        assert record["final_train_error"][cell] == pytest.approx(train[-1], rel=rel)
+        assert record["min_test_error"][cell] == pytest.approx(test.min(), rel=rel)
+        if not float32:
+            assert record["best_step"][cell] == test.argmin()
+    assert np.all(record["duration"] > 0)
+
+
+def test_a_cell_does_not_feel_its_neighbours() -> None:
+    """Bitwise alone or in company, of cells that blow up, too."""
+    case = make((10, 7), 23)
+    case["step_size"][[2, 3, 11]] = 1e3
+    together = core.run(**case)
+    assert set(together["status"][[2, 3, 11]]) == {Status.DIVERGED}
+    for order in ([5], [11], [22, 2, 5], list(range(23))[::-1]):
+        some = core.run(**case | {"order": order})
+        for name in together.keys() - {"duration", "raised"}:
+            np.testing.assert_array_equal(some[name][order], together[name][order])
+
+
+def test_cells_of_very_different_lengths_all_end() -> None:
+    """Lanes are refilled at different times."""
+    case = make((6, 6), 40, step=0.5)
+    case["stop"] = stop.combine(
+        [stop.max_steps(300), stop.train_below(0.05)], None, has_truth=True
+    )
+    steps = core.run(**case)["steps"]
+    assert steps.min() < 100
+    assert steps.max() == 300
+
+
+def test_observing_more_changes_no_bit() -> None:
+    case = make((8, 8), 11)
+    plain = core.run(**case)
+    more = core.run(
+        **case
+        | {"distance_to": "stepped_self_consistent", "crossings": True, "modes": 2}
+    )
+    for name in ("min_test_error", "steps", "final_train_error", "stable_rank"):
+        np.testing.assert_array_equal(more[name], plain[name])
+    assert np.all(more["distance"] > 0)
