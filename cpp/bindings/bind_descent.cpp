@@ -11,7 +11,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
       [](const MatrixIn<Scalar>& X,
          const MatrixIn<Scalar>& Y,
          const MatrixIn<Scalar>& target,
-         const std::optional<Matrix<Scalar>>& noise,
+         std::optional<Matrix<Scalar>> noise,
          double step_size,
          std::pair<double, double> learning_rates,
          double scale,
@@ -22,7 +22,7 @@ template <class Scalar> void define_descent(py::module_& descent) {
          bool save_weights,
          const SpectrumOptions& spectrum,
          py::object progress) {
-        const Objective<Scalar> objective(target, noise);
+        const Objective<Scalar> objective(target, std::move(noise));
         Descent<Scalar> dynamics(Y.rows(), X.rows(), X.cols());
         dynamics.begin(objective,
                        {step_size, learning_rates.first, learning_rates.second, scale},
@@ -35,8 +35,8 @@ template <class Scalar> void define_descent(py::module_& descent) {
                                stop,
                                {save_every, top, save_product, spectrum, save_weights},
                                std::move(progress));
-        out["X"] = Matrix<Scalar>(dynamics.X());
-        out["Y"] = Matrix<Scalar>(dynamics.Y());
+        out["X"] = dynamics.release_X();
+        out["Y"] = dynamics.release_Y();
         return out;
       },
       py::arg("X").noconvert(),

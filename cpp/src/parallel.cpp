@@ -11,14 +11,6 @@
 
 namespace linflow {
 
-int default_threads() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
-
 std::optional<Index> JobQueue::take() {
   if (cancelled_->load(std::memory_order_relaxed)) {
     return std::nullopt;
@@ -88,6 +80,7 @@ bool parallel_queue(Index total,
       work(omp_get_thread_num());
     }
   } else if (total > 0) {
+    const ThreadLimit limit(wanted); // one job may use all the threads it was given
     work(0);
   }
 #else

@@ -32,6 +32,10 @@ public:
   [[nodiscard]] auto X() { return X_.leftCols(units_); }
   [[nodiscard]] auto Y() { return Y_.leftCols(units_); }
 
+  // The network's memory itself: a large one should not exist twice. The run is over.
+  [[nodiscard]] Matrix<Scalar> release_X() { return release(X_); }
+  [[nodiscard]] Matrix<Scalar> release_Y() { return release(Y_); }
+
   Errors measure() override;
   void advance() override;
 
@@ -46,6 +50,11 @@ public:
   }
 
 private:
+  Matrix<Scalar> release(Matrix<Scalar>& factor) const {
+    factor.conservativeResize(Eigen::NoChange, units_);
+    return std::move(factor);
+  }
+
   const Objective<Scalar>* objective_ = nullptr;
   StepSizes sizes_;
   Index units_ = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "linflow/run.hpp"
+#include "linflow/threads.hpp"
 
 #include <functional>
 #include <optional>
@@ -52,9 +53,5 @@ bool parallel_queue(Index total,
                     int n_threads,
                     const Progress& progress,
                     const QueueWork& work);
-
-// What OpenMP would use here, which respects OMP_NUM_THREADS, the affinity mask and
-// threadpoolctl; 1 without OpenMP.
-int default_threads();
 
 } // namespace linflow
