@@ -5,8 +5,10 @@ Run as ``python bench/bench_descent.py``. A whole step counts: products, errors,
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
-from timing import header, interleaved, wall
+from timing import header, interleaved, table, wall
 
 from linflow import stop
 from linflow._core import descent, products
@@ -35,14 +37,13 @@ def per_step(d: int, dtype: str, steps: int) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
     print(header())
-    print("    d  dtype     step                        three products        rate")
-    for d, steps, rounds in (
-        (20, 20_000, 7),
-        (50, 3000, 7),
-        (200, 100, 9),
-        (500, 8, 7),
-    ):
+    rows = []
+    sizes = ((20, 20_000, 7), (50, 3000, 7), (200, 100, 9), (500, 8, 7))
+    for d, steps, rounds in sizes[:3] if quick else sizes:
         for dtype in ("float64", "float32"):
             timings, seconds = interleaved(
                 {
@@ -51,13 +52,11 @@ def main() -> None:
                         products.time_products(d, d, 2 * d, n, dtype == "float32")
                     ),
                 },
-                rounds,
+                3 if quick else rounds,
             )
             rate = np.median(seconds["products"] / seconds["step"])
-            print(
-                f"{d:5}  {dtype}  {timings['step']!s:26}  {timings['products']!s:26}  "
-                f"{rate:.2f}"
-            )
+            rows.append((d, dtype, timings["step"], timings["products"], f"{rate:.2f}"))
+    table(("d", "dtype", "step", "three products", "rate"), rows)
 
 
 if __name__ == "__main__":

@@ -1,85 +1,113 @@
-"""The ensemble: two threads against one, and the published grid against its products.
+"""The ensemble: beside NumPy and JAX at their best, and two threads against one.
 
-Run as ``python bench/bench_ensemble.py [--published]``; the published grid of 900 cells
-takes minutes.
+Run as ``python bench/bench_ensemble.py``. The peers (peers/) do the same cells: NumPy
+as stacks of matrices in one process per core, and cell by cell; JAX by vmap. How many
+cells they take at once is what was fastest in a trial just before. JAX is left out
+where it is not installed.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from timing import header, interleaved, wall
+from peers import Grid
+from peers.numpy_cells import Pool
+from timing import header, interleaved, peer, table, wall
 
 import linflow as lf
-from linflow._core import ensemble, products
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# d, cells per side, stacks of NumPy, batches of JAX to try, rounds
+SIZES = (
+    (10, 60, (64, 256, 900), (16, 64, 256), 7),
+    (20, 30, (16, 64, 225), (1, 16, 64), 7),
+    (50, 16, (2, 8, 32), (1, 16), 5),
+    (200, 5, (2,), (1,), 3),
+)
 
 
-def threads() -> None:
+def ours(grid: Grid, dtype: str, n_threads: int | None = None) -> Callable[[], float]:
+    axes = grid.gamma_sigma2, grid.gamma_w
+    words: dict[str, Any] = {"dtype": dtype, "n_threads": n_threads, "progress": False}
+    return lambda: wall(lambda: lf.phase_diagram(grid.d, grid.rank, *axes, **words))
+
+
+def fastest(sides: dict[int, Callable[[], float]]) -> tuple[int, Callable[[], float]]:
+    """Return the side that takes least in one trial, after one that does not count."""
+    trial = {size: (side(), side())[1] for size, side in sides.items()}
+    best = min(trial, key=trial.__getitem__)
+    return best, sides[best]
+
+
+def beside_peers(pool: Pool, quick: bool) -> None:
+    """Print cells per second beside the peers."""
+    jax = peer("peers.jax_cells")
+    rows = []
+    for d, full_side, stacks, batches, full_rounds in SIZES[:3] if quick else SIZES:
+        side, rounds = (full_side // 2, 2) if quick else (full_side, full_rounds)
+        for dtype in ("float64", "float32"):
+            grid = Grid.square(d, side).cast(dtype)
+            sides = {"linflow": ours(grid, dtype)}
+            sides["one by one"] = lambda g=grid: wall(lambda: pool.run(g, 1))
+            stack, sides["stacks"] = fastest(
+                {n: lambda n=n, g=grid: wall(lambda: pool.run(g, n)) for n in stacks}
+            )
+            batch = 0
+            if jax is not None:
+                runs = {n: jax.compiled(grid, n) for n in batches}
+                batch, sides["jax"] = fastest(
+                    {n: lambda f=run: wall(f) for n, run in runs.items()}
+                )
+            timings, seconds = interleaved(sides, rounds)
+            others = np.min([seconds[k] for k in sides if k != "linflow"], axis=0)
+            cells = grid.width.size
+            rate = {name: f"{cells / t.median:,.0f}" for name, t in timings.items()}
+            rows.append(
+                (
+                    d, cells, dtype, rate["linflow"], rate["one by one"],
+                    f"{rate['stacks']} ({stack})",
+                    f"{rate['jax']} ({batch})" if "jax" in rate else "–",
+                    f"{np.median(seconds['one by one'] / seconds['linflow']):.1f}",
+                    f"{np.median(others / seconds['linflow']):.2f}",
+                )
+            )  # fmt: skip
+    print(
+        "\nCells per second (at once); the ratios are to NumPy cell by cell and to the "
+        "best of all peers."
+    )
+    table(
+        ("d", "cells", "dtype", "linflow", "NumPy, cell by cell", "NumPy, stacks",
+         "JAX", "ratio", "to the best"),
+        rows,
+    )  # fmt: skip
+
+
+def threads(quick: bool) -> None:
     """Print the speed-up of two threads over one, per dimension."""
-    print(
-        "    d  cells   one thread" + 15 * " " + "two threads" + 14 * " " + "speed-up"
-    )
-    for d, side in ((10, 60), (50, 16), (200, 5)):
-        axes = np.linspace(-2.2, -0.8, side), np.linspace(1.75, 2.8, side)
-
-        def run(n: int, d: int = d, axes: tuple[np.ndarray, ...] = axes) -> float:
-            return wall(
-                lambda: lf.phase_diagram(d, 3, *axes, n_threads=n, progress=False)
-            )
-
-        timings, seconds = interleaved({"1": lambda: run(1), "2": lambda: run(2)}, 5)
-        ratio = np.median(seconds["1"] / seconds["2"])
-        print(
-            f"{d:5} {side * side:6}   {timings['1']!s:24} {timings['2']!s:24} "
-            f"{ratio:.2f}"
+    rows = []
+    for d, side, *_ in SIZES[:3] if quick else SIZES:
+        grid = Grid.square(d, side)
+        timings, seconds = interleaved(
+            {str(n): ours(grid, "float64", n) for n in (1, 2)}, 3 if quick else 5
         )
-
-
-def published() -> None:
-    """Print the seconds of the published grid beside those of its products alone."""
-    d, n_threads = 200, ensemble.default_threads()
-    axes = np.linspace(-2.2, -0.8, 30), np.linspace(1.75, 2.8, 30)
-    before = products.time_products(d, d, 2 * d, 300)
-    data = None
-
-    def grid(distance_to: str | None) -> float:
-        nonlocal data
-
-        def run() -> None:
-            nonlocal data
-            data = lf.phase_diagram(
-                d,
-                5,
-                *axes,
-                progress=False,
-                n_threads=n_threads,
-                distance_to=distance_to,
-            )
-
-        return wall(run)
-
-    plain = grid(None)
-    assert data is not None
-    steps = float(data.steps.sum())
-    after = products.time_products(d, d, 2 * d, 300)
-    bound = steps * (before + after) / 2 / n_threads
-    print(
-        f"published grid: {data.status.size} cells, {steps:,.0f} steps in "
-        f"{plain:.1f} s; products alone {bound:.1f} s on {n_threads} threads: "
-        f"ratio {plain / bound:.2f}"
-    )
-    print(f"with the distance: {grid('self_consistent'):.1f} s")
+        ratio = np.median(seconds["1"] / seconds["2"])
+        rows.append((d, side**2, timings["1"], timings["2"], f"{ratio:.2f}"))
+    table(("d", "cells", "one thread", "two threads", "speed-up"), rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--published", action="store_true")
-    options = parser.parse_args()
-    print(header())
-    threads()
-    if options.published:
-        published()
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    print(header("jax"))
+    pool = Pool.make()
+    beside_peers(pool, quick)
+    pool.executor.shutdown()
+    threads(quick)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import importlib.metadata
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class Timing(NamedTuple):
@@ -19,7 +22,9 @@ class Timing(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        unit, name = (1.0, "s") if self.median >= 1 else (1e3, "ms")
+        for unit, name in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):  # noqa: B007
+            if self.median * unit >= 1:
+                break
         return (
             f"{self.median * unit:.3g} {name} "
             f"({self.low * unit:.3g} to {self.high * unit:.3g})"
@@ -58,12 +63,39 @@ def interleaved(
     return timings, arrays
 
 
-def header() -> str:
-    """Return a line on what is measured."""
+def exponent(x: Any, y: Any) -> float:
+    """Return the slope of log y over log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for row in rows:
+        print(f"| {' | '.join(str(cell) for cell in row)} |", flush=True)
+    print()
+
+
+def peer(module: str) -> Any:
+    """Import a peer, or a module of ours that needs it; None when not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        print(f"{error.name} is not installed: left out.")
+        return None
+
+
+def header(*peers: str) -> str:
+    """Return a line on what is measured; versions of peers that are installed."""
     import linflow as lf
 
     info = lf.build_info()
+    versions = ""
+    for name in peers:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions += f", {name} {importlib.metadata.version(name)}"
     return (
         f"linflow {info['version']}, {info['instruction_set']}, {info['compiler']}, "
-        f"Eigen {info['eigen']}, NumPy {np.__version__}, {info['threads']} threads"
+        f"Eigen {info['eigen']}, NumPy {np.__version__}{versions}, "
+        f"{info['threads']} threads"
     )
