@@ -6,12 +6,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 import xarray as xr
-from matplotlib.figure import Figure
 
-import linflow as lf
 from linflow import figures
 from linflow.cli import main
 from linflow.figures import taj_dynamics
@@ -131,15 +128,19 @@ def test_command_writes_pictures_and_data(
 @pytest.mark.usefixtures("small")
 def test_pictures_and_data_depend_on_the_seed_alone(tmp_path: Path) -> None:
     forms = ("png", "svg", "pdf")
-    for name, seed in (("one", "0"), ("two", "0"), ("other", "1")):
-        rest = ["--out", str(tmp_path / name), "--rng", seed, "--format", *forms]
+    for name, seed, wanted in (
+        ("one", "0", forms),
+        ("two", "0", forms),
+        ("other", "1", forms[:1]),
+    ):
+        rest = ["--out", str(tmp_path / name), "--rng", seed, "--format", *wanted]
         assert main(["figure", "taj-dynamics", *rest]) == 0
-    for form in forms:
-        one, two, other = (
-            (tmp_path / f"{name}.{form}").read_bytes()
-            for name in ("one", "two", "other")
-        )
-        assert one == two != other
+    one, two = (
+        [(tmp_path / f"{name}.{form}").read_bytes() for form in forms]
+        for name in ("one", "two")
+    )
+    assert one == two
+    assert one[0] != (tmp_path / "other.png").read_bytes()
     first, second, third = (
         xr.open_zarr(tmp_path / f"{name}.zarr", consolidated=False).load()
         for name in ("one", "two", "other")
@@ -154,19 +155,3 @@ def test_style_does_not_leak() -> None:
     before = dict(mpl.rcParams)
     taj_dynamics.draw(0, d=12)
     assert dict(mpl.rcParams) == before
-
-
-def test_taj_dynamics() -> None:
-    figure, data = taj_dynamics.draw(0, d=40)
-    assert isinstance(figure, Figure)
-    task = lf.low_rank_task(40, rank=5, rng=0)
-    limit = task.singular_values[:8]
-    np.testing.assert_allclose(data.closed_form_singular_values[-1], limit, rtol=0.05)
-    steps = data.gradient_descent_test_error
-    exact = np.interp(
-        steps.gradient_descent_time[1:],
-        data.closed_form_time,
-        data.closed_form_test_error,
-    )
-    # Descent with 50 steps in 1/|A*| is within a few per cent of its flow.
-    assert float(abs(steps[1:] - exact).max()) < 0.05 * float(steps.max())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from linflow.plot._style import COLOURS
 
 if TYPE_CHECKING:
@@ -130,8 +128,3 @@ def key(
     if approximate:
         entries.append(Line2D([], [], color=GREY, linestyle=":", label=approximate))
     return entries
-
-
-def thin(count: int, most: int) -> NDArray[np.intp]:
-    """Return at most `most` of `count` positions, evenly, both ends among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))

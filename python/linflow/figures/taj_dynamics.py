@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow.figures import _data as collect
+from linflow.figures import _panels as panels
+from linflow.plot._style import COLOURS, legend_outside
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -42,9 +46,6 @@ def draw(rng: RngLike = 0, *, d: int = 200) -> tuple[Figure, xr.Dataset]:
         Input and output dimension.
     """
     import linflow as lf
-    from linflow.figures import _data as collect
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import COLOURS, legend_outside
 
     task = lf.low_rank_task(d, rank=RANK, rng=rng)
     network = lf.Gaussian(d**GAMMA_W, d**GAMMA_SIGMA2).sample(task, rng)
@@ -156,8 +157,6 @@ def _curve(
     ax: Axes, run: Trajectory, y: Array, index: int, look: str | None, **size: float
 ) -> None:
     """Draw a formula with a line of that look, a simulation (None) with markers."""
-    from linflow.figures import _panels as panels
-
     if look is None:
         spaced = np.geomspace(1, len(run.times) - 1, MARKS).round().astype(int)
         where = np.unique(spaced)

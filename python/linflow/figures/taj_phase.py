@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow.figures import _panels as panels
+from linflow.plot._style import legend_outside, outline
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -42,8 +45,6 @@ def draw(rng: RngLike = 0, *, d: int = 40, grid: int = 16) -> tuple[Figure, xr.D
         Dimension, and number of variances and of widths; the paper has 200 and 30.
     """
     import linflow as lf
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import legend_outside
 
     shared: dict[str, Any] = {"progress": False, "rng": rng}
     axes_of = (d, RANK, np.linspace(-3, 0, grid), np.linspace(0, 2.8, grid))
@@ -65,12 +66,10 @@ def draw(rng: RngLike = 0, *, d: int = 40, grid: int = 16) -> tuple[Figure, xr.D
 
 
 def _contours(ax: Axes, flow: xr.Dataset, name: str) -> None:
-    """Draw the same quantity of the exact flow as contours, for widths from the rank on.
+    """Draw the same quantity of the exact flow as contours, from the width `RANK` on.
 
     Narrower networks can't follow the closure, which has full rank.
     """
-    from linflow.plot._style import outline
-
     value = flow[name].mean("seed").transpose("gamma_w", "gamma_sigma2")
     value = value.where(flow["width"] >= RANK)
     lines = ax.contour(
@@ -88,8 +87,6 @@ def _contours(ax: Axes, flow: xr.Dataset, name: str) -> None:
 
 def _entry() -> Any:
     from matplotlib.lines import Line2D
-
-    from linflow.plot._style import outline
 
     return Line2D(
         [],

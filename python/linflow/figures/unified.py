@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow.figures import _panels as panels
+from linflow.plot._style import COLOURS, legend_outside
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -46,8 +49,6 @@ def draw(rng: RngLike = 0, *, width: float = 1e10) -> tuple[Figure, xr.Dataset]:
     import xarray as xr
 
     from linflow import modes
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import COLOURS, legend_outside
 
     numbers = np.geomspace(CURVES[0], CURVES[-1], 10)
     unit = np.linspace(0, 12, 121)  # of 1 / (2 sqrt(s*^2 + kappa^2))
@@ -171,7 +172,6 @@ def _start(
 
 
 def _name_regimes(ax: Axes) -> None:
-    from linflow.figures import _panels as panels
 
     ax.axvline(1, color=panels.GREY, linewidth=0.6, linestyle=":")
     for x, word in ((0.2, "active, rich,\nfeature learning"), (3.2, "lazy,\nkernel")):

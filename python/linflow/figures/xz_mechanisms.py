@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linflow.figures import _one_dimensional as integrated
+from linflow.figures import _panels as panels
+from linflow.plot._style import legend_outside
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,9 +45,6 @@ def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
         Root of the starts' directions.
     """
     import xarray as xr
-
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import legend_outside
 
     figure, axes = panels.panels(2, 2, height=2.0, sharey=True)
     times, few = np.linspace(0, 1, 101), np.linspace(0, 1, 11)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from linflow.figures import _panels as panels
+from linflow.plot._style import COLOURS, legend_outside, outline
+
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
@@ -43,8 +46,6 @@ def draw(rng: RngLike = 0, *, grid: int = 25) -> tuple[Figure, xr.Dataset]:
         Number of sizes and of imbalances in the plane.
     """
     import linflow as lf
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import COLOURS, legend_outside
 
     plane = lf.kernel_phase_diagram(
         {
@@ -95,8 +96,6 @@ def draw(rng: RngLike = 0, *, grid: int = 25) -> tuple[Figure, xr.Dataset]:
 def _plane(ax: Axes, plane: xr.Dataset) -> None:
     """Draw the simulated change at the largest width, and the predicted line."""
     import linflow as lf
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import outline
 
     mesh = ax.pcolormesh(
         plane.scale,

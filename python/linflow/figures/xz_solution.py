@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linflow.figures import _one_dimensional as integrated
+from linflow.figures import _panels as panels
+from linflow.plot._style import legend_outside
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,9 +45,6 @@ def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """
     import xarray as xr
 
-    from linflow.figures import _panels as panels
-    from linflow.plot._style import COLOURS, legend_outside
-
     starts = _starts(rng)
     times = np.linspace(0, END, 121)
     few = np.linspace(0, END, 13)
@@ -72,7 +71,6 @@ def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
         panels.simulated(axes[0, 0], [], [], i, linestyle="-", label=name)
         for i, name in enumerate(starts)
     ]
-    assert len(COLOURS) >= len(entries)
     legend_outside(axes[0, 0], [*entries, *panels.key(simulated="integrated")], 3)
     return figure, xr.concat(parts, "network", combine_attrs="drop").assign_attrs(
         target=TARGET
