@@ -41,7 +41,8 @@ from linflow.lazy import lazy
 from linflow.lazy_to_rich import lazy_to_rich
 from linflow.levels import Levels, is_balanced, two_level
 from linflow.network import Law, Network
-from linflow.one_dimensional import OneDimensional, OneDimensionalRun
+from linflow.one_dimensional import OneDimensional
+from linflow.one_dimensional_run import OneDimensionalRun
 from linflow.phase_diagram import phase_diagram
 from linflow.self_consistent import balanced, self_consistent
 from linflow.sequence import LearnedSequence, learn_sequence

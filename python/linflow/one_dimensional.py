@@ -10,7 +10,6 @@ Hamilton any such network has two levels, so that `linflow.closed_form` is exact
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +18,13 @@ from linflow import _validate as validate
 from linflow import modes, parameterisation
 from linflow.closed_form import closed_form
 from linflow.initial import Gaussian
-from linflow.mechanisms import Mechanisms, mechanisms
 from linflow.network import Law, Network
+from linflow.one_dimensional_run import OneDimensionalRun
 from linflow.regimes import mode_laziness
 from linflow.rescaling import Rescaling
 from linflow.task import Task
 
 if TYPE_CHECKING:
-    import xarray as xr
     from numpy.typing import ArrayLike
 
     from linflow._core import Array
@@ -63,7 +61,8 @@ class OneDimensional:
     -----
     Attributes are those of the start: ``target`` f*, ``output`` f(0), ``kappa``,
     ``lam``, ``mu`` (the levels of theory §4 in units of the output, conserved), and
-    ``network`` with the ``task`` that `linflow.closed_form` solves.
+    ``network`` with the ``task`` that `linflow.closed_form` solves; ``rescaling`` has
+    its rates and scale.
 
     References
     ----------
@@ -96,9 +95,9 @@ class OneDimensional:
         inner = _along(w, direction, len(outer))
         self.second_moment = validate.real("second_moment", second_moment, above=0)
         self.cross_moment = validate.real("cross_moment", cross_moment)
-        self._rescaling = Rescaling.check(learning_rates, scale, frozen=False)
+        self.rescaling = Rescaling.check(learning_rates, scale, frozen=False)
         self.network = Network(inner[:, None], outer[None, :]).compress()
-        self._levels = _levels(self.network, self._rescaling)
+        self._levels = _levels(self.network, self.rescaling)
 
     @classmethod
     def random(
@@ -186,12 +185,12 @@ class OneDimensional:
     @property
     def learning_rates(self) -> tuple[float, float]:
         """Learning rates of input and output layer."""
-        return self._rescaling.learning_rates
+        return self.rescaling.learning_rates
 
     @property
     def scale(self) -> float:
         """Output scale."""
-        return self._rescaling.scale
+        return self.rescaling.scale
 
     @property
     def output(self) -> float:
@@ -201,17 +200,17 @@ class OneDimensional:
     @property
     def kappa(self) -> float:
         """Threshold ``kappa^2 = mu + lam^2/4`` in units of the output."""
-        return abs(self._rescaling.output) * self._levels.kappa
+        return abs(self.rescaling.output) * self._levels.kappa
 
     @property
     def lam(self) -> float:
         """Level lam in units of the output."""
-        return abs(self._rescaling.output) * self._levels.lam
+        return abs(self.rescaling.output) * self._levels.lam
 
     @property
     def mu(self) -> float:
         """Level mu in units of the output, squared."""
-        return self._rescaling.output**2 * self._levels.mu
+        return self.rescaling.output**2 * self._levels.mu
 
     @property
     def laziness(self) -> Array:
@@ -232,11 +231,11 @@ class OneDimensional:
         True
         """
         level = validate.real("level", level)
-        unit = self._rescaling.output
+        unit = self.rescaling.output
         time = modes.time_to_reach(
             level / unit, self.output / unit, self.target / unit, self._levels.kappa
         )
-        return float(time) / (self._rescaling.time * 2 * self.second_moment)
+        return float(time) / (self.rescaling.time * 2 * self.second_moment)
 
     def solve(self, times: ArrayLike) -> OneDimensionalRun:
         """Return the gradient flow of ``E[(f a - y)^2]`` at any times, exactly.
@@ -279,114 +278,6 @@ class OneDimensional:
             f"OneDimensional(width {self.width:.15g}, output {self.output:.6g}, "
             f"target {self.target:.6g}, kappa {self.kappa:.6g})"
         )
-
-
-@dataclass(frozen=True, eq=False)
-class OneDimensionalRun:
-    """The flow of a `OneDimensional` at the times asked for.
-
-    Attributes
-    ----------
-    times : ndarray, shape (time,)
-    output : ndarray, shape (time,)
-        f(t), the output at a = 1.
-    start : OneDimensional
-        Where it started.
-
-    Notes
-    -----
-    Everything else follows from f by the conservation laws of theory §4: in the units
-    of the output ``C1 + C2 = 2 sqrt(f^2 + kappa^2)``, ``C2 - C1 = lam``,
-    ``C1 C2 = f^2 + mu``.
-    """
-
-    times: Array
-    output: Array
-    start: OneDimensional
-
-    @property
-    def loss(self) -> Array:
-        """``E[(f a - y)^2]`` less its minimum: ``E[a^2] (f - f*)^2``."""
-        start = self.start
-        return np.asarray(start.second_moment * (self.output - start.target) ** 2)
-
-    @property
-    def u_norm(self) -> Array:
-        """Norm of the output layer."""
-        return np.sqrt(self.start.learning_rates[1] * self._grams()[1])
-
-    @property
-    def w_norm(self) -> Array:
-        """Norm of the input layer along the direction of the data."""
-        return np.sqrt(self.start.learning_rates[0] * self._grams()[0])
-
-    @property
-    def alignment(self) -> Array:
-        """``zeta = u.w / (|u| |w|)``, its sign that of u.w; NaN without weights."""
-        size = np.hypot(self.output, np.sqrt(self.start.mu))
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.sign(self.start.scale) * self.output / size)
-
-    @property
-    def kernel(self) -> Array:
-        """Tangent kernel ``scale^2 (eta_u |w|^2 + eta_w |u|^2)`` at a = a' = 1."""
-        unit = abs(self.start._rescaling.output)
-        return np.asarray(2 * unit * np.hypot(self.output, self.start.kappa))
-
-    @property
-    def kernel_change(self) -> Array:
-        """Relative change of the kernel since t = 0; NaN for one that was zero."""
-        f0, kappa = self.start.output, self.start.kappa
-        before, now = np.hypot(f0, kappa), np.hypot(self.output, kappa)
-        growth = (self.output - f0) * ((self.output + f0) / (now + before))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(growth / before)
-
-    @property
-    def mechanisms(self) -> Mechanisms:
-        """Alignment, disalignment and rescaling; see `linflow.mechanisms`."""
-        return mechanisms(self.output, self.start.mu)
-
-    def to_xarray(self) -> xr.Dataset:
-        """Return all of it with dimension time."""
-        import xarray as xr
-
-        found = self.mechanisms
-        variables = {
-            name: ("time", getattr(self, name))
-            for name in (
-                "output",
-                "loss",
-                "alignment",
-                "u_norm",
-                "w_norm",
-                "kernel",
-                "kernel_change",
-            )
-        }
-        variables |= {
-            f"mechanism_{name}": ("time", np.asarray(getattr(found, name)))
-            for name in found._fields
-        }
-        start = self.start
-        attrs = {
-            name: getattr(start, name)
-            for name in ("width", "target", "kappa", "lam", "mu", "second_moment")
-        }
-        return xr.Dataset(variables, coords={"time": self.times}, attrs=attrs)
-
-    def _grams(self) -> tuple[Array, Array]:
-        """Return C1, C2 in the standard units, the smaller without cancellation."""
-        lam, unit = self.start.lam, abs(self.start._rescaling.output)
-        large = np.hypot(self.output, self.start.kappa) + abs(lam) / 2
-        small = np.divide(
-            self.output**2 + self.start.mu,
-            large,
-            out=np.zeros_like(large),
-            where=large > 0,
-        )
-        first, second = (small, large) if lam >= 0 else (large, small)
-        return first / unit, second / unit
 
 
 def _along(w: ArrayLike, direction: ArrayLike | None, width: int) -> Array:

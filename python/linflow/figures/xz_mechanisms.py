@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from linflow._core import Array
     from linflow._streams import RngLike
-    from linflow.one_dimensional import OneDimensional, OneDimensionalRun
+    from linflow.one_dimensional import OneDimensional
+    from linflow.one_dimensional_run import OneDimensionalRun
 
 NAME = "xz-mechanisms"
 SUMMARY = "[XZ] mechanisms: alignment, disalignment, rescaling, and none of them"
