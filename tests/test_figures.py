@@ -155,6 +155,20 @@ def test_pictures_and_data_depend_on_the_seed_alone(tmp_path: Path) -> None:
     assert not first.equals(third)
 
 
+@pytest.mark.parametrize("form", ["zarr", "netcdf"])
+def test_words_are_written_as_flags(form: str, tmp_path: Path) -> None:
+    """Zarr 3 has no type for words, and warns of writing them."""
+    out = tmp_path / "figure"
+    assert main(["figure", "unified", "--out", str(out), "--data", form]) == 0
+    path = next(p for p in tmp_path.iterdir() if p.suffix in (".zarr", ".nc"))
+    engine = {"engine": "zarr", "consolidated": False}
+    keywords = engine if form == "zarr" else {"engine": "h5netcdf"}
+    with xr.open_dataset(path, **keywords) as read:
+        start = read.coords["start"]
+        words = start.attrs["flag_meanings"].split()
+        assert [words[code] for code in start.values] == ["TAJ", "DAP", "XZ"]
+
+
 def test_style_does_not_leak() -> None:
     import matplotlib as mpl
 

@@ -151,7 +151,7 @@ def test_mechanisms_of_a_reversal() -> None:
 def test_mechanisms_say_why_they_are_not_defined() -> None:
     still = lf.OneDimensional([1.0], [2.0], cross_moment=2.0)  # at the target
     found = still.solve([0, 1, INF]).mechanisms
-    assert found.reason[0].startswith("nothing has changed yet")
+    assert found.reason[0].startswith("the first time of its stretch")
     assert (
         found.reason[1]
         == found.reason[2]
@@ -250,7 +250,10 @@ def test_to_xarray() -> None:
     data = run.to_xarray()
     np.testing.assert_array_equal(data["output"], run.output)
     assert data.attrs["kappa"] == run.start.kappa
-    assert data["mechanism_reason"].values[2] == ""
+    reason = data["mechanism_reason"]  # f changes sign between the first two times
+    meanings = reason.attrs["flag_meanings"].split()
+    assert meanings[reason.values[2]] == "defined"
+    assert meanings[reason.values[1]].startswith("the_first_time_of_its_stretch")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from linflow._core import Array
 
 ZERO = "the output is zero"
-FIRST = "nothing has changed yet: the first time of its stretch"
+FIRST = "the first time of its stretch: nothing has changed yet"
 STILL = "the output has not changed since the stretch began"
+REASONS = (ZERO, FIRST, STILL)
 
 
 class Mechanisms(NamedTuple):

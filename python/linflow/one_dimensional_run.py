@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from linflow.mechanisms import Mechanisms, mechanisms
+from linflow.mechanisms import REASONS, Mechanisms, mechanisms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -83,7 +83,7 @@ class OneDimensionalRun:
         return mechanisms(self.output, self.start.mu)
 
     def to_xarray(self) -> xr.Dataset:
-        """Return all of it with dimension time."""
+        """Return all of it with dimension time; reasons as numbers with their words."""
         import xarray as xr
 
         found = self.mechanisms
@@ -100,15 +100,21 @@ class OneDimensionalRun:
             )
         }
         variables |= {
-            f"mechanism_{name}": ("time", np.asarray(getattr(found, name)))
+            f"mechanism_{name}": ("time", getattr(found, name))
             for name in found._fields
+            if name != "reason"
         }
+        reasons = ("", *REASONS)
+        codes = np.array([reasons.index(one) for one in found.reason], dtype=np.int8)
+        words = ["defined", *("_".join(one.split()) for one in REASONS)]
+        flags = {"flag_values": [*range(len(words))], "flag_meanings": " ".join(words)}
         start = self.start
         attrs = {
             name: getattr(start, name)
             for name in ("width", "target", "kappa", "lam", "mu", "second_moment")
         }
-        return xr.Dataset(variables, coords={"time": self.times}, attrs=attrs)
+        data = xr.Dataset(variables, coords={"time": self.times}, attrs=attrs)
+        return data.assign(mechanism_reason=("time", codes, flags))
 
     def _grams(self) -> tuple[Array, Array]:
         """Return C1, C2 in the standard units, the smaller without cancellation."""

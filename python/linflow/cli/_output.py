@@ -97,6 +97,7 @@ def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -
 
 def write_data(data: xr.Dataset, out: Path, form: str) -> Path:
     """Write a data set; an older one is replaced only once this is whole."""
+    data = _without_words(data)
     target = out.with_name(out.name + _SUFFIX[form])
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -112,6 +113,24 @@ def write_data(data: xr.Dataset, out: Path, form: str) -> Path:
             shutil.rmtree(partial)
         partial.unlink(missing_ok=True)
     return target
+
+
+def _without_words(data: xr.Dataset) -> xr.Dataset:
+    """Return the data with words as numbers and flags: Zarr 3 has no type for words."""
+    import numpy as np
+
+    for name, values in data.variables.items():
+        if values.dtype.kind not in "OUT":
+            continue
+        words, codes = np.unique(values.values.astype(str), return_inverse=True)
+        flags = {
+            "flag_values": [*range(len(words))],
+            "flag_meanings": " ".join("_".join(word.split()) for word in words),
+        }
+        coded = (values.dims, codes.reshape(values.shape), values.attrs | flags)
+        assign = data.assign_coords if name in data.coords else data.assign
+        data = assign({name: coded})
+    return data
 
 
 def write_picture(axes: Any, out: Path, form: str = "png") -> Path:
