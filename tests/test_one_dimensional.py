@@ -40,6 +40,9 @@ def test_against_integration(width: int, seed: int) -> None:
     u_norm, w_norm = np.linalg.norm(us, axis=1), np.linalg.norm(ws, axis=1)
     kernel = scale**2 * (rates[1] * w_norm**2 + rates[0] * u_norm**2)
     np.testing.assert_allclose(run.output, f, rtol=0, atol=1e-10 * abs(f).max())
+    w_exact, u_exact = run.weights
+    np.testing.assert_allclose(u_exact, us, rtol=0, atol=1e-10 * abs(us).max())
+    np.testing.assert_allclose(w_exact, ws, rtol=0, atol=1e-10 * abs(ws).max())
     np.testing.assert_allclose(run.u_norm, u_norm, rtol=1e-10)
     np.testing.assert_allclose(run.w_norm, w_norm, rtol=1e-10)
     np.testing.assert_allclose(run.alignment, f / scale / u_norm / w_norm, atol=1e-10)
@@ -104,6 +107,9 @@ def test_balanced_and_opposed_is_stuck_at_the_saddle() -> None:
     assert stuck.time_to_reach(0) == INF
     assert np.isnan(run.alignment[-1])
     np.testing.assert_allclose(run.alignment[:2], -1)
+    w, u = run.weights
+    np.testing.assert_allclose(u[2], -w[2])
+    assert abs(u[3]).max() == 0
     # With more in one layer it gets through.
     freed = lf.OneDimensional([0.5, -0.25], [-0.6, 0.3])
     assert freed.solve([INF]).output[0] == pytest.approx(1)

@@ -56,6 +56,41 @@ class OneDimensionalRun:
         return np.sqrt(self.start.learning_rates[0] * self._grams()[0])
 
     @property
+    def weights(self) -> tuple[Array, Array]:
+        """Both layers at all times: w along the data and u, each (time, units).
+
+        In the hidden units that were given; of a random network in those that are kept.
+
+        Notes
+        -----
+        In the standard units of `linflow.rescaling` u + w and u - w, w with the sign of
+        the scale, keep their directions and change by inverse factors; their squares
+        are ``2 (sqrt(f^2 + kappa^2) + f)`` and ``2 (sqrt(f^2 + kappa^2) - f)``.
+
+        Examples
+        --------
+        >>> import linflow as lf
+        >>> w, u = lf.OneDimensional([0.5, -0.2], [0.1, 0.4]).solve([0, 1]).weights
+        >>> float((u[1] @ w[1]).round(4)), w.shape
+        (0.8773, (2, 2))
+        """
+        start = self.start
+        network = start.network
+        if network.basis is not None:
+            network = network.expand()
+        first, second = np.sqrt(start.learning_rates)
+        w = np.sign(start.scale) * network.W1[:, 0] / first
+        u = network.W2[0] / second
+        factors = []
+        for f0, f in ((start.output, self.output), (-start.output, -self.output)):
+            before, now = _sum_square(f0, start.kappa), _sum_square(f, start.kappa)
+            still = np.ones_like(now)  # where the sum is zero, and stays so
+            ratio = np.divide(now, before, out=still, where=before > 0)
+            factors.append(np.sqrt(ratio)[:, None])
+        plus, minus = factors[0] * (u + w) / 2, factors[1] * (u - w) / 2
+        return np.sign(start.scale) * first * (plus - minus), second * (plus + minus)
+
+    @property
     def alignment(self) -> Array:
         """``zeta = u.w / (|u| |w|)``, its sign that of u.w; NaN without weights."""
         size = np.hypot(self.output, np.sqrt(self.start.mu))
@@ -128,3 +163,10 @@ class OneDimensionalRun:
         )
         first, second = (small, large) if lam >= 0 else (large, small)
         return first / unit, second / unit
+
+
+def _sum_square(f: float | Array, kappa: float) -> Array:
+    """Return ``sqrt(f^2 + kappa^2) + f`` without cancellation."""
+    size = np.hypot(f, kappa) + np.abs(f)
+    other = np.divide(kappa**2, size, out=np.zeros_like(size), where=size > 0)
+    return np.where(np.asarray(f) >= 0, size, other)
