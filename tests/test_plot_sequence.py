@@ -1,4 +1,4 @@
-"""Pictures of sequences of tasks and of sweeps from lazy to rich."""
+"""Pictures of kernels, sequences of tasks and sweeps from lazy to rich."""
 
 from __future__ import annotations
 
@@ -91,3 +91,26 @@ def test_lazy_to_rich_bad_input() -> None:
         plot.lazy_to_rich(data.drop_vars("kernel_distance"))
     with pytest.raises(ValueError, match="labels is"):
         plot.lazy_to_rich(data, labels=["one", "two"])
+
+
+def test_kernel() -> None:
+    task, init = lf.low_rank_task((3, 2), 1, rng=0), lf.Balanced(2, size=0.1)
+    keywords: dict[str, Any] = {"times": [0, 1, 2], "rng": 0, "save_gram": True}
+    runs = [
+        lf.closed_form(task, init, **keywords),
+        lf.gradient_flow(task, init, **keywords),
+    ]
+    ax = plot.kernel(runs, quantity="movement")
+    assert [str(line.get_label()) for line in ax.lines] == [
+        "closed form", "gradient flow"
+    ]  # fmt: skip
+    for line, run in zip(ax.lines, runs, strict=True):
+        np.testing.assert_array_equal(
+            np.asarray(line.get_ydata(), float), lf.observables.kernel_movement(run)
+        )
+    ax.figure.savefig(io.BytesIO(), dpi=30)  # type: ignore[union-attr]
+    assert plot.kernel(runs[0], ax=ax, legend=False) is ax
+    with pytest.raises(ValueError, match="quantity is 'speed'"):
+        plot.kernel(runs, quantity="speed")
+    with pytest.raises(ValueError, match="save_gram=True"):
+        plot.kernel(lf.closed_form(task, init, times=[0, 1], rng=0))

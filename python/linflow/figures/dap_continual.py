@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow.figures import _dap as dap
+from linflow.figures import _panels as panels
 from linflow.initial import Balanced
+from linflow.plot._style import legend_outside
 from linflow.sequence import expected_forgetting, learn_sequence, task_similarity
 from linflow.task import Task
 
@@ -19,13 +22,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from linflow._streams import RngLike
+
 NAME = "dap-continual"
 SUMMARY = "loss on every task of a sequence, and forgetting against task similarity"
 
-SHAPE, COUNT, SPAN = (4, 6), 4, 4.0
+SHAPE, COUNT, SPAN, LAM = (4, 6), 4, 4.0, 0.5
 
 
-def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """Draw the figure.
 
     Returns
@@ -35,12 +40,12 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         ``errors`` (time, task) and ``simulated_errors`` (point, task) of the sequence;
         ``forgetting`` (the formula), over ``similarity``, and ``simulated_forgetting``.
     """
-    import matplotlib as mpl
     import xarray as xr
 
+    rng = streams.root(rng).sequence()
     generator = np.random.default_rng(rng)
     tasks = [Task(_unit(generator.normal(size=SHAPE))) for _ in range(COUNT)]
-    init = Balanced(SHAPE[0], lam=0.5, size=0.01)
+    init = Balanced(SHAPE[0], lam=LAM, size=0.01)
     time = np.linspace(0, SPAN, 121)
     exact = learn_sequence(tasks, init, times=time, rng=rng)
     flow: dict[str, Any] = {"dynamics": "gradient_flow", "rtol": 1e-7, "rng": rng}
@@ -65,10 +70,9 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
             "similarity": similarity,
             "few": [task_similarity(*run.tasks) for run in found],
         },
-        attrs={"switch_times": exact.switch_times, "lam": 0.5},
+        attrs={"lam": LAM, "span": SPAN},
     )
-    with mpl.rc_context(dap.FONT):
-        return _picture(data), data
+    return _picture(data), data
 
 
 def _unit(matrix: np.ndarray) -> np.ndarray:
@@ -89,32 +93,32 @@ def _forgetting(tasks: list[Task], similarity: float) -> float:
 
 
 def _picture(data: xr.Dataset) -> Figure:
-    figure, axes = dap.panels(1, 2, 3.0, width_ratios=[1.8, 1])
+    figure, grid = panels.panels(1, 2, height=2.5, width_ratios=[1.9, 1])
+    left, right = axes = grid[0]
     for k in range(COUNT):
         dap.both(
-            axes[0],
+            left,
             k,
             (data.time, data.errors[:, k]),
             (data.point, data.simulated_errors[:, k]),
         )
-    for begin in [0.0, *data.attrs["switch_times"]]:
-        axes[0].axvline(begin, color="grey", linestyle=":", linewidth=0.9, zorder=0)
-    tops = axes[0].get_xaxis_transform()
-    for k, begin in enumerate([0.0, *data.attrs["switch_times"]]):
-        axes[0].text(begin + 0.1, 0.98, f"learning {k + 1}", va="top", transform=tops)
-    low, high = axes[0].get_ylim()
-    axes[0].set_ylim(low, high + 0.12 * (high - low))
-    axes[0].set(xlabel=r"time $t$, units of $1\,/\,\mathrm{rms}(T_{ij})$")
-    axes[0].set(ylabel="error, mean square per entry")
+    top = left.get_xaxis_transform()
+    for k in range(COUNT):
+        left.axvline(k * SPAN, color=panels.GREY, linestyle=":", linewidth=0.8)
+        left.text((k + 0.5) * SPAN, 0.97, f"learning {k + 1}", transform=top, va="top",
+                  ha="center")  # fmt: skip
+    low, high = left.get_ylim()
+    left.set(ylim=(low, high + 0.12 * (high - low)), title="Loss on every task")
+    left.set(xlabel=r"time $t$, in $1/\mathrm{rms}(T)$", ylabel="error per entry")
     dap.both(
-        axes[1],
+        right,
         0,
         (data.similarity, data.forgetting),
         (data.few, data.simulated_forgetting),
     )
-    axes[1].set(xlabel=r"task similarity $\rho$")
-    axes[1].set(ylabel="forgetting of task 1 (error)")
-    dap.letter(axes)
+    right.set(xlabel=r"task similarity $\rho$", ylabel="rise of the first task's error")
+    right.set(title="Forgetting")
+    panels.letters(axes)
     handles = [dap.entry(k, f"task {k + 1}") for k in range(COUNT)]
-    dap.legend_under(figure, [*handles, *dap.what_is_what()], 6)
+    legend_outside(left, [*handles, *panels.key(simulated="integrated flow")], 6)
     return figure

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow.figures import _dap as dap
+from linflow.figures import _panels as panels
 from linflow.lazy_to_rich import lazy_to_rich
+from linflow.plot._style import COLOURS, legend_outside
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from linflow._streams import RngLike
 
 NAME = "dap-kernel"
 SUMMARY = "kernel distance against lam by shape of the network, and over time"
@@ -27,7 +32,7 @@ SIZE = 0.1
 CURVES = (-10.0, 0.0, 10.0, 100.0)
 
 
-def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """Draw the figure.
 
     Returns
@@ -37,9 +42,9 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         ``distance`` and ``simulated_distance`` at convergence (shape, lam), and
         ``curve_*`` of the inverted funnel over time (curve, time).
     """
-    import matplotlib as mpl
     import xarray as xr
 
+    rng = streams.root(rng).sequence()
     steps = np.linspace(-4, 4, 97)  # even on the axis, which is linear up to 1
     lam = np.where(abs(steps) <= 1, steps, np.sign(steps) * 10.0 ** (abs(steps) - 1))
     few = lam[::6]
@@ -74,8 +79,7 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         },
         attrs={"units": "lam and 1/time in units of the target's singular values"},
     )  # fmt: skip
-    with mpl.rc_context(dap.FONT):
-        return _picture(data), data
+    return _picture(data), data
 
 
 def _simulate(level: float, keywords: dict[str, Any]) -> NDArray[np.float64]:
@@ -93,54 +97,44 @@ def _simulate(level: float, keywords: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _picture(data: xr.Dataset) -> Figure:
-    figure, axes = dap.panels(1, 3, 2.9)
-    kinds = ("funnel", "inverted funnel", "square")
-    for i, shape in enumerate(data["shape"].values):
+    figure, grid = panels.panels(1, 3)
+    first, *others = axes = grid[0]
+    names = ("funnel", "inverted\nfunnel", "square")
+    places = ((0.03, 0.76, "left"), (0.97, 0.8, "right"), (0.97, 0.12, "right"))
+    for i, (name, shape) in enumerate(zip(names, data["shape"].values, strict=True)):
         dap.both(
-            axes[0],
+            first,
             i,
             (data.lam, data.distance.sel(shape=shape)),
             (data.few_lam, data.simulated_distance.sel(shape=shape)),
         )
-    axes[0].set_xscale("symlog", linthresh=1)
-    axes[0].set_xticks([-1e3, -1e1, 0, 1e1, 1e3])
-    axes[0].set(xlabel=r"balance level $\lambda\,/\,s^*$", ylim=(-0.03, None))
-    axes[0].set(ylabel=r"kernel distance at convergence")
-    names = ("curve_distance", "curve_error")
-    for ax, name in zip(axes[1:], names, strict=True):
+        x, y, side = places[i]
+        first.text(
+            x,
+            y,
+            f"{name}\n{shape}",
+            color=COLOURS[i],
+            ha=side,
+            va="bottom" if i == 2 else "top",
+            transform=first.transAxes,
+            fontsize="small",
+        )
+    first.set_xscale("symlog", linthresh=1)
+    first.set_xticks([-1e3, -1e1, 0, 1e1, 1e3])
+    first.set(xlabel=r"balance level $\lambda / s^*$", ylim=(-0.06, None))
+    first.set(ylabel="kernel distance at $t=\\infty$", title="By shape")
+    for ax, name in zip(others, ("distance", "error"), strict=True):
         for i in range(len(CURVES)):
             dap.both(
                 ax,
                 i,
-                (data.time[1:], data[name][i, 1:]),
-                (data.point[1:], data[f"simulated_{name}"][i, 1:]),
+                (data.time[1:], data[f"curve_{name}"][i, 1:]),
+                (data.point[1:], data[f"simulated_curve_{name}"][i, 1:]),
             )
-        ax.set(xscale="log", xlabel=r"time $t\,s^*$")
-    axes[1].set(ylabel="kernel distance, inverted funnel")
-    axes[2].set(ylabel="error, mean square per entry")
-    dap.letter(axes)
-    axes[0].legend(
-        handles=[
-            dap.entry(i, f"{kind} {shape}")
-            for i, (kind, shape) in enumerate(
-                zip(kinds, data["shape"].values, strict=True)
-            )
-        ],
-        frameon=False,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.22),
-        handlelength=2.6,
-    )
-    for ax, handles in (
-        (axes[1], [dap.entry(i, rf"$\lambda={v:g}$") for i, v in enumerate(CURVES)]),
-        (axes[2], dap.what_is_what()),
-    ):
-        ax.legend(
-            handles=handles,
-            frameon=False,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.22),
-            ncols=2 if len(handles) > 2 else 1,
-            handlelength=2.6,
-        )
+        ax.set(xscale="log", xlabel=r"time $t\,s^*$", title="Inverted funnel")
+    others[0].set(ylabel="kernel distance")
+    others[1].set(ylabel="error per entry")
+    panels.letters(axes)
+    handles = [dap.entry(i, rf"$\lambda={v:g}$") for i, v in enumerate(CURVES)]
+    legend_outside(first, [*handles, *panels.key(simulated="integrated flow")], 6)
     return figure

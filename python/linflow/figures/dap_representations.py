@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow import observables
 from linflow.closed_form import closed_form
 from linflow.figures import _dap as dap
+from linflow.figures import _panels as panels
 from linflow.flow import gradient_flow
 from linflow.initial import Balanced
+from linflow.plot._style import legend_outside
 from linflow.task import Task
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from linflow._streams import RngLike
 
     Array = NDArray[np.float64]
 
@@ -49,7 +54,7 @@ def tree(items: int) -> Array:
     return scaled
 
 
-def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """Draw the figure.
 
     Returns
@@ -59,9 +64,9 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         ``input_gram`` (C1) and ``output_gram`` (C2) at the last time, ``input_change``
         and ``output_change`` over time, exact and ``simulated_*``.
     """
-    import matplotlib as mpl
     import xarray as xr
 
+    rng = streams.root(rng).sequence()
     task = Task(tree(ITEMS))
     times = np.concatenate([[0.0], np.logspace(-2, 3, 136)])
     points = times[::8]
@@ -95,42 +100,36 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         coords={"lam": list(LEVELS), "time": times, "point": points},
         attrs={"units": "lam and 1/time in units of the target's largest value"},
     )
-    with mpl.rc_context(dap.FONT):
-        return _picture(data), data
+    return _picture(data), data
 
 
 def _picture(data: xr.Dataset) -> Figure:
-    figure, axes = dap.panels(2, 4, 4.4, width_ratios=[1, 1, 1, 1.7])
-    for row, layer in enumerate(LAYERS):
-        own = axes[4 * row : 4 * row + 4]
+    figure, grid = panels.panels(2, 4, height=1.7, width_ratios=[1, 1, 1, 1.4])
+    names = (r"$W_1^\top W_1$, items", r"$W_2 W_2^\top$, features")
+    for axes, layer, name in zip(grid, LAYERS, names, strict=True):
         for column, lam in enumerate(LEVELS):
-            exact = data[f"{layer}_gram"].values[column]
-            simulated = data[f"simulated_{layer}_gram"].values[column]
-            _halves(own[column], exact, simulated)
-            if row == 0:
-                own[column].set_title(rf"$\lambda={lam:g}$")
-            if column == 0:
-                own[column].set_ylabel(
-                    f"{layer} representation\n"
-                    + (
-                        r"$W_1^\top W_1$: items"
-                        if row == 0
-                        else r"$W_2 W_2^\top$: features"
-                    )
-                )
+            _halves(
+                axes[column],
+                data[f"{layer}_gram"].values[column],
+                data[f"simulated_{layer}_gram"].values[column],
+            )
             dap.both(
-                own[3],
+                axes[3],
                 column,
                 (data.time[1:], data[f"{layer}_change"][column, 1:]),
                 (data.point[1:], data[f"simulated_{layer}_change"][column, 1:]),
             )
-        own[3].set(xscale="log", ylim=(-0.04, 1.04), xlabel=r"time $t\,s^*_1$")
-        own[3].set(ylabel=rf"change of {layer} repr., $1-\cos$")
+            if layer == "input":
+                axes[column].set_title(rf"$\lambda={lam:g}\,s^*_1$")
+        axes[0].set_ylabel(name)
+        axes[3].set(xscale="log", ylim=(-0.05, 1.05), xlabel=r"time $t\,s^*_1$")
+        axes[3].set(ylabel=r"change, $1-\cos$")
     handles = [dap.entry(i, rf"$\lambda={lam:g}$") for i, lam in enumerate(LEVELS)]
-    handles += dap.what_is_what(
-        "simulated (matrices: below)", "exact (matrices: above)"
+    handles += panels.key(
+        exact="exact; above the diagonal",
+        simulated="integrated flow; below the diagonal",
     )
-    dap.legend_under(figure, handles, 5)
+    legend_outside(grid[0, 0], handles, 3)
     return figure
 
 

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow import modes
 from linflow.figures import _dap as dap
+from linflow.figures import _panels as panels
 from linflow.initial import Weights
+from linflow.plot._style import legend_outside
 from linflow.sequence import learn_sequence
 from linflow.task import Task
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from linflow._streams import RngLike
 
 NAME = "dap-reversal"
 SUMMARY = "reversal learning: lam decides whether and when the saddle is left"
@@ -29,7 +34,7 @@ DIMENSION, MODES = 4, 2
 BEFORE, AFTER = 6.0, 14.0
 
 
-def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """Draw the figure.
 
     Returns
@@ -39,9 +44,9 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         ``error`` on the present target (lam, time) and ``simulated_error`` (lam,
         point); ``reversal_time`` over ``level``, and ``simulated_reversal_time``.
     """
-    import matplotlib as mpl
     import xarray as xr
 
+    rng = streams.root(rng).sequence()
     generator = np.random.default_rng(rng)
     U, _ = np.linalg.qr(generator.normal(size=(DIMENSION, MODES)))
     V, _ = np.linalg.qr(generator.normal(size=(DIMENSION, MODES)))
@@ -76,8 +81,7 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         },
         attrs={"units": "lam and 1/time in units of the target's singular value"},
     )
-    with mpl.rc_context(dap.FONT):
-        return _picture(data), data
+    return _picture(data), data
 
 
 def _start(U: NDArray[Any], V: NDArray[Any], lam: float) -> Weights:
@@ -107,31 +111,28 @@ def _simulate(tasks: list[Task], init: Weights, lam: float) -> float:
 
 
 def _picture(data: xr.Dataset) -> Figure:
-    figure, axes = dap.panels(1, 2, 3.0, width_ratios=[1.6, 1])
+    figure, grid = panels.panels(1, 2, height=2.5, width_ratios=[1.6, 1])
+    left, right = axes = grid[0]
     zero = MODES / DIMENSION**2
     for i in range(len(CURVES)):
         dap.both(
-            axes[0],
-            i,
-            (data.time, data.error[i]),
-            (data.point, data.simulated_error[i]),
+            left, i, (data.time, data.error[i]), (data.point, data.simulated_error[i])
         )
-    axes[0].axvline(0, color="grey", linestyle=":", linewidth=0.9, zorder=0)
-    axes[0].axhline(zero, color="grey", linewidth=0.7, zorder=0)
-    axes[0].text(AFTER, 1.15 * zero, r"saddle $A=0$", ha="right", va="bottom")
-    axes[0].text(-0.2, 4.1 * zero, r"learning $T$", ha="right", va="bottom")
-    axes[0].text(0.2, 4.1 * zero, r"learning $-T$", ha="left", va="bottom")
-    axes[0].set(xlabel=r"time since the reversal $t\,s^*$", ylim=(None, 4.7 * zero))
-    axes[0].set(ylabel="error on the present target")
-    dap.both(
-        axes[1],
-        4,
-        (data.level, data.reversal_time),
-        (data.few, data.simulated_reversal_time),
-    )
-    axes[1].set(xscale="log", xlabel=r"balance level $\lambda\,/\,s^*$")
-    axes[1].set(ylabel=r"time to half the error of $A=0$, $t\,s^*$")
-    dap.letter(axes)
-    handles = [dap.entry(i, rf"$\lambda={lam:g}$") for i, lam in enumerate(CURVES)]
-    dap.legend_under(figure, [*handles, *dap.what_is_what()], 6)
+    left.axvline(0, color=panels.GREY, linestyle=":", linewidth=0.8, zorder=0)
+    left.axhline(zero, color=panels.GREY, linewidth=0.6, zorder=0)
+    left.text(AFTER, 1.15 * zero, r"saddle $A=0$", ha="right", va="bottom")
+    left.text(-0.3, 4.15 * zero, r"learning $T$", ha="right", va="bottom")
+    left.text(0.3, 4.15 * zero, r"learning $-T$", ha="left", va="bottom")
+    left.set(xlabel=r"time since the reversal $t\,s^*$", ylim=(None, 4.7 * zero))
+    left.set(ylabel="error on the present target", title="Reversal")
+    panels.exact(right, data.level, data.reversal_time, color="black")
+    panels.simulated(right, data.few, data.simulated_reversal_time, color="black")
+    right.set(xscale="log", xlabel=r"balance level $\lambda / s^*$", title="Escape")
+    right.set(ylabel=r"escape time $t\,s^*$")
+    panels.letters(axes)
+    handles = [
+        dap.entry(i, r"$\lambda=0$" if lam == 0 else rf"$\lambda=10^{{{power}}}\,s^*$")
+        for i, (lam, power) in enumerate(zip(CURVES, (None, -4, -2, 0), strict=True))
+    ]
+    legend_outside(left, [*handles, *panels.key(simulated="integrated flow")], 3)
     return figure

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _streams as streams
 from linflow.figures import _dap as dap
+from linflow.figures import _panels as panels
 from linflow.initial import Balanced
+from linflow.plot._style import COLOURS, LINE_STYLES, legend_outside
 from linflow.sequence import LearnedSequence, learn_sequence
 from linflow.task import Task
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
+
+    from linflow._streams import RngLike
 
 NAME = "dap-transfer"
 SUMMARY = "transfer to new outputs: reused features against learning from scratch"
@@ -31,7 +36,7 @@ SPAN = 9.0
 OVERLAPS = (1.0, 0.0)
 
 
-def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
+def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     """Draw the figure.
 
     Returns
@@ -42,9 +47,9 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
         point); ``learning_time`` over ``overlap``, ``simulated_learning_time``, and the
         attribute ``scratch_time``.
     """
-    import matplotlib as mpl
     import xarray as xr
 
+    rng = streams.root(rng).sequence()
     generator = np.random.default_rng(rng)
     init = Balanced(2, lam=0.02, size=0.002)
     features, _ = np.linalg.qr(generator.normal(size=(INPUTS, 2)))
@@ -102,8 +107,7 @@ def draw(rng: int = 0) -> tuple[Figure, xr.Dataset]:
             "units": "time in units of 1/s* of the first task",
         },
     )
-    with mpl.rc_context(dap.FONT):
-        return _picture(data), data
+    return _picture(data), data
 
 
 def _new(run: LearnedSequence) -> NDArray[np.float64]:
@@ -125,28 +129,22 @@ def _when(run: LearnedSequence, times: NDArray[np.float64]) -> float:
 
 
 def _picture(data: xr.Dataset) -> Figure:
-    figure, axes = dap.panels(1, 2, 3.0, width_ratios=[1.4, 1])
+    figure, grid = panels.panels(1, 2, height=2.5, width_ratios=[1.4, 1])
+    left, right = axes = grid[0]
     for i in range(len(data.curve)):
         dap.both(
-            axes[0],
-            i,
-            (data.time, data.error[i]),
-            (data.point, data.simulated_error[i]),
+            left, i, (data.time, data.error[i]), (data.point, data.simulated_error[i])
         )
-    axes[0].set(xlabel=r"time since outputs were added, $t\,s^*$")
-    axes[0].set(ylabel="error on new outputs, relative")
-    dap.both(
-        axes[1],
-        4,
-        (data.overlap, data.learning_time),
-        (data.few, data.simulated_learning_time),
-    )
+    left.set(xlabel=r"time since outputs were added $t\,s^*$", title="Transfer")
+    left.set(ylabel="error on new outputs, relative")
+    panels.exact(right, data.overlap, data.learning_time, color="black")
+    panels.simulated(right, data.few, data.simulated_learning_time, color="black")
     scratch = data.attrs["scratch_time"]
-    axes[1].axhline(scratch, **dap.looks(2))
-    axes[1].text(0.02, scratch, "from scratch", va="bottom")
-    axes[1].set(xlabel=r"overlap $|\cos|$ of new and old feature", ylim=(0, None))
-    axes[1].set(ylabel=rf"time to {LEVEL:.0%} error, $t\,s^*$")
-    dap.letter(axes)
+    right.axhline(scratch, color=COLOURS[2], linestyle=LINE_STYLES[2])
+    right.text(0, scratch, "from scratch", va="bottom", color=COLOURS[2])
+    right.set(xlabel="overlap of new and old feature", ylim=(0, None))
+    right.set(ylabel=rf"time to {LEVEL:.0%} error $t\,s^*$", title="Reuse")
+    panels.letters(axes)
     handles = [dap.entry(i, str(name)) for i, name in enumerate(data.curve.values)]
-    dap.legend_under(figure, [*handles, *dap.what_is_what()], 5)
+    legend_outside(left, [*handles, *panels.key(simulated="integrated flow")], 3)
     return figure

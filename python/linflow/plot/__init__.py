@@ -15,6 +15,7 @@ from __future__ import annotations
 from ._runs import TrajectoryLike
 from .dynamics import dynamics
 from .errors import errors
+from .kernel import kernel
 from .lazy_to_rich import lazy_to_rich
 from .modes import active_modes, alignment
 from .phase_diagram import phase_diagram, phase_panel
@@ -27,6 +28,7 @@ __all__ = [
     "alignment",
     "dynamics",
     "errors",
+    "kernel",
     "lazy_to_rich",
     "phase_diagram",
     "phase_panel",
