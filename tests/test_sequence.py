@@ -210,6 +210,41 @@ def test_fitted_levels_stay(rng: np.random.Generator) -> None:
     assert run.runs[0].mu == run.runs[1].mu
 
 
+@pytest.mark.parametrize(
+    ("width", "variance"), [(30, 1e-2), (200, 1e-3), (2000, 1e-3), (20000, 1e-5)]
+)
+def test_errors_of_the_closure_add_up(width: int, variance: float) -> None:
+    """Of a random network: estimated for every task, though its own state deceives."""
+    tasks = [lf.low_rank_task(20, 2, noise=0.3, rng=i) for i in range(4)]
+    init, times = lf.Gaussian(width, variance), np.linspace(0, 1, 6)
+    exact = lf.learn_sequence(tasks, init, times=times, rng=0)
+    flow = lf.learn_sequence(
+        tasks, init, times=times, rng=0, dynamics="gradient_flow", rtol=1e-8
+    )
+    for task, closed, run in zip(tasks, exact.runs, flow.runs, strict=True):
+        assert closed.exact is False
+        assert closed.product is not None
+        assert run.product is not None
+        gap = np.linalg.norm(closed.product - run.product, axis=(1, 2)).max()
+        size = max(np.linalg.norm(task.target), np.linalg.norm(run.product[0]))
+        assert closed.error_bound is not None
+        assert 0.01 * closed.error_bound < gap / size < closed.error_bound
+        assert closed.closure_residual == exact.runs[0].closure_residual
+
+
+def test_deep_networks() -> None:
+    task, larger = lf.low_rank_task(3, 1, rng=0), lf.low_rank_task((4, 3), 1, rng=0)
+    deep = lf.Gaussian((4, 4), 0.3)
+    keywords: dict[str, Any] = {"dynamics": "gradient_flow", "times": [0, 1], "rng": 0}
+    twice = lf.learn_sequence([task, task], deep, rtol=1e-10, **keywords)
+    once = lf.gradient_flow(task, deep, times=[0, 2], rtol=1e-10, rng=0)
+    np.testing.assert_allclose(
+        twice.runs[1].last_product, once.last_product, rtol=0, atol=1e-8
+    )
+    with pytest.raises(ValueError, match="init must have two layers for tasks of grow"):
+        lf.learn_sequence([task, larger], deep, extend=0.0, **keywords)
+
+
 def test_other_costs(rng: np.random.Generator) -> None:
     """Train errors are those that each task's own run has."""
     T = rng.normal(size=(2, 3))

@@ -157,6 +157,11 @@ def learn_sequence(
 
     Notes
     -----
+    From a start without two levels each run is the Riccati closure from the state that
+    the one before gave. Its errors go on into the next; so do the estimates in
+    ``.error_bound`` of the runs, with the residual of the first start, which the
+    network that the closure stands for keeps.
+
     What the balance level lam decides: the two-level condition survives every change of
     task (B is conserved whatever the target), so that the closed form stays exact from
     task to task. On the way from T to -T a mode s passes through 0, where

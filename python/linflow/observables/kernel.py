@@ -41,7 +41,7 @@ class KernelOperator:
         return np.dtype(np.float64)
 
     def matvec(self, vector: ArrayLike) -> Array:
-        """Return K v in O(d m + d^2) multiplications times d; v has d_out m numbers."""
+        """Return K v for a v of d_out m numbers, O(d_out d_in (m + d_in + d_out))."""
         v = np.asarray(vector, dtype=np.float64)
         if v.size != self.shape[0]:
             message = f"vector must hold {self.shape[0]} numbers, not {v.size}"
