@@ -23,8 +23,8 @@ def pair(
     reference: Any,
     inputs: ArrayLike | None,
     learning_rates: float | tuple[float, float],
-) -> tuple[tuple[Array, Array], tuple[Array, Array], Array]:
-    """Return the Gram matrices of a state and of its reference, and X X^T."""
+) -> tuple[tuple[Array, Array], tuple[Array, Array], Array | None]:
+    """Return the Gram matrices of a state and of its reference, and X X^T if given."""
     now = kernel_grams(state, learning_rates, 1.0)
     if reference is not None:
         start = kernel_grams(reference, learning_rates, 1.0)
@@ -40,6 +40,8 @@ def pair(
     else:
         message = "reference must be given: a single state has nothing before it"
         raise ValueError(message)
+    if inputs is None:
+        return now, start, None
     X = inputs_or_identity(inputs, now[0].shape[-1])
     return now, start, X @ X.T
 
