@@ -218,36 +218,15 @@ class Network:
         variance = validate.real("variance", variance, at_least=0)
         rows = _new_weights("outputs", outputs, units, transposed=False)
         columns = _new_weights("inputs", inputs, units, transposed=True)
-        given = {"outputs": np.ndim(outputs) > 0, "inputs": np.ndim(inputs) > 0}
-        count1 = 0 if given["inputs"] else len(columns)
-        count2 = 0 if given["outputs"] else len(rows)
-        further = np.zeros((count1 + count2, 0))
-        width = self.width
+        count1 = 0 if np.ndim(inputs) else len(columns)
+        count2 = 0 if np.ndim(outputs) else len(rows)
+        width, further = self.width, np.zeros((count1 + count2, 0))
         if variance > 0 and count1 + count2 > 0:
-            d_out, d_in = self.shape
-            stream = streams.root(rng).stream(
-                streams.Purpose.EXTENSION, d_out, d_in, self.width, variance, count1,
-                count2,
-            )  # fmt: skip
-            generator = np.random.default_rng(stream)
-            new = generator.standard_normal((count1 + count2, units))
-            width = core.realised_width(self.width, d_in + count1, d_out + count2)
-            further = _beyond(generator, count1 + count2, width - units)
-            new, further = np.sqrt(variance) * new, np.sqrt(variance) * further
-            if count1:
-                columns = new[:count1]
-            if count2:
-                rows = new[count1:]
-        more = further.shape[1]
-        X = np.zeros((self.W1.shape[1] + len(columns), units + more))
-        Y = np.zeros((self.W2.shape[0] + len(rows), units + more))
-        X[: self.W1.shape[1], :units], Y[: self.W2.shape[0], :units] = (
-            self.W1.T,
-            self.W2,
-        )
-        X[self.W1.shape[1] :, :units], Y[self.W2.shape[0] :, :units] = columns, rows
-        X[len(X) - count1 :, units:] = further[:count1]
-        Y[len(Y) - count2 :, units:] = further[count1:]
+            width, new, further = self._draw_more(count1, count2, variance, rng)
+            columns = new[:count1] if count1 else columns
+            rows = new[count1:] if count2 else rows
+        X = _bordered(self.W1.T, columns, further[:count1])
+        Y = _bordered(self.W2, rows, further[count1:])
         same = not columns.any() and not rows.any() and not further.any()
         balanced = self.law is not None and self.law.mu == 0
         return Network(
@@ -255,8 +234,24 @@ class Network:
             Y,
             width=width,
             law=self.law if same and balanced else None,
-            basis=None if more else self.basis,
+            basis=None if further.size else self.basis,
         )
+
+    def _draw_more(
+        self, count1: int, count2: int, variance: float, rng: RngLike
+    ) -> tuple[float, Array, Array]:
+        """Draw weights of new inputs and outputs, one row each.
+
+        Returns the width, the weights of the kept units, and those of further ones.
+        """
+        (d_out, d_in), units = self.shape, self.W1.shape[0]
+        key = (d_out, d_in, self.width, variance, count1, count2)
+        stream = streams.root(rng).stream(streams.Purpose.EXTENSION, *key)
+        generator = np.random.default_rng(stream)
+        new = generator.standard_normal((count1 + count2, units))
+        width = core.realised_width(self.width, d_in + count1, d_out + count2)
+        further = _beyond(generator, count1 + count2, width - units)
+        return width, np.sqrt(variance) * new, np.sqrt(variance) * further
 
     def __repr__(self) -> str:
         d_out, d_in = self.shape
@@ -273,6 +268,19 @@ def _new_weights(
     shape = (units, None) if transposed else (None, units)
     weights = validate.matrix(name, value, shape=shape)
     return weights.T if transposed else weights
+
+
+def _bordered(old: Array, new: Array, further: Array) -> Array:
+    """Return rows of weights with new ones below; those of further units on the right.
+
+    `further` belongs to the last rows.
+    """
+    units = old.shape[1]
+    out = np.zeros((len(old) + len(new), units + further.shape[1]))
+    out[: len(old), :units] = old
+    out[len(old) :, :units] = new
+    out[len(out) - len(further) :, units:] = further
+    return out
 
 
 def _beyond(generator: np.random.Generator, count: int, dimension: float) -> Array:
