@@ -74,6 +74,7 @@ def test_what_the_figures_are_to_show() -> None:
     assert float(stuck) == pytest.approx(zero, rel=1e-6)
     assert float(reversal.simulated_error.sel(lam=1e-4)[-1]) < 1e-3 * zero
     _, transfer = dap_transfer.draw(rng=2)
+    assert np.isfinite(transfer.learning_time).all()
     assert float(transfer.learning_time[-1]) < 0.5 * transfer.attrs["scratch_time"]
     _, continual = dap_continual.draw(rng=2)
     rho = continual.similarity

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 NAME = "dap-continual"
-SUMMARY = "loss on every task of a sequence, and forgetting against task similarity"
+SUMMARY = (
+    "[DAP] loss on every task of a sequence, and forgetting against task similarity"
+)
 
 SHAPE, COUNT, SPAN, LAM = (4, 6), 4, 4.0, 0.5
 

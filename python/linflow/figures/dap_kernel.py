@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 NAME = "dap-kernel"
-SUMMARY = "kernel distance against lam by shape of the network, and over time"
+SUMMARY = "[DAP] kernel distance against lam by shape of the network, and over time"
 
 SHAPES = ((5, 2, 2), (2, 2, 5), (4, 4, 4))
 SIZE = 0.1

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 NAME = "dap-representations"
-SUMMARY = "input and output representations of a tree of items, for lam of either sign"
+SUMMARY = "[DAP] representations of a tree of items, of inputs and outputs, by lam"
 
 ITEMS = 8
 LEVELS = (-5.0, 0.0, 5.0)

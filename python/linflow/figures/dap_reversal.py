@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 NAME = "dap-reversal"
-SUMMARY = "reversal learning: lam decides whether and when the saddle is left"
+SUMMARY = "[DAP] reversal learning: lam decides whether and when the saddle is left"
 
 CURVES = (0.0, 1e-4, 1e-2, 1.0)
 DIMENSION, MODES = 4, 2

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 NAME = "dap-transfer"
-SUMMARY = "transfer to new outputs: reused features against learning from scratch"
+SUMMARY = "[DAP] transfer to new outputs: reused features against learning from scratch"
 
 INPUTS, OUTPUTS, NEW = 6, 3, 3
 LEVEL = 0.1  # of the new outputs' error, at which they count as learned
@@ -77,7 +77,7 @@ def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
     marks.append(_new(learn_sequence(scratch, init, times=point, **shared, **flow)))
     overlaps = np.linspace(0, 1, 41)
     few = overlaps[::5]
-    fine = [np.array([0.0, SPAN]), np.linspace(0, SPAN, 721)]
+    fine = [np.array([0.0, SPAN]), np.linspace(0, 3 * SPAN, 1441)]
     exact_times = [
         _when(learn_sequence(tasks(one), init, times=fine, **shared), fine[1])
         for one in overlaps
@@ -123,6 +123,8 @@ def _new(run: LearnedSequence) -> NDArray[np.float64]:
 def _when(run: LearnedSequence, times: NDArray[np.float64]) -> float:
     """Return when the new outputs have been learned, between the times."""
     error = _new(run)
+    if not (error < LEVEL).any():
+        return float("inf")
     i = int(np.argmax(error < LEVEL))
     share = (error[i - 1] - LEVEL) / (error[i - 1] - error[i])
     return float(times[i - 1] + share * (times[i] - times[i - 1]))
