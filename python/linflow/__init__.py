@@ -29,6 +29,7 @@ from linflow import (
     sequence,
     spectrum,
     stop,
+    store,
 )
 from linflow.build_info import build_info
 from linflow.closed_form import closed_form
@@ -47,6 +48,8 @@ from linflow.phase_diagram import phase_diagram
 from linflow.self_consistent import balanced, self_consistent
 from linflow.sequence import LearnedSequence, learn_sequence
 from linflow.status import Interrupted, RunFailed, Status
+from linflow.store import StoreDamaged
+from linflow.sweep import sweep
 from linflow.task import Task, custom_task, low_rank_task, regression_task
 from linflow.trajectory import Trajectory
 
@@ -68,6 +71,7 @@ __all__ = [
     "OneDimensionalRun",
     "RunFailed",
     "Status",
+    "StoreDamaged",
     "Task",
     "Trajectory",
     "Weights",
@@ -96,6 +100,8 @@ __all__ = [
     "sequence",
     "spectrum",
     "stop",
+    "store",
+    "sweep",
     "two_level",
 ]
 

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linflow import _progress as progress_bar
 from linflow import _spectral as spectral
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import ensemble as core
-from linflow._core import network as core_network
+from linflow.build_info import build_info
+from linflow.diagram_cells import (
+    VARIABLES,
+    DiagramWork,
+    order,
+    powers,
+    widths,
+)
+from linflow.execution.driver import Plan, run
+from linflow.execution.executors import Threads, open_pool
 from linflow.initial import MAX_WIDTH
-from linflow.protocol import Protocol, published_step_size
-from linflow.status import Interrupted, Status
-from linflow.task import low_rank_task
+from linflow.protocol import Protocol
+from linflow.store.access import check_resume
+from linflow.store.grid import Axis, Grid
+from linflow.store.results import Variable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from linflow._core import Array
     from linflow._streams import RngLike
-    from linflow.task import Task
 
 # The axes of [TAJ] figure 2.
 GAMMA_SIGMA2 = tuple(np.linspace(-3.0, 0.0, 30).tolist())
 GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
 DYNAMICS = ("gradient_descent", "closed_form", "self_consistent", "lazy", "balanced")
-
-_VARIABLES: dict[str, tuple[str, str]] = {
-    "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
-    "best_step": ("first step of the minimal test error", "step"),
-    "steps": ("steps run", "step"),
-    "first_train_error": ("train error |A - T|^2/d^2 at the start", "1"),
-    "final_train_error": ("train error at the last step", "1"),
-    "rank": ("singular values above s_1/5 at the best step", "1"),
-    "stable_rank": ("|A|_F^2/|A|_op^2 at the best step", "1"),
-    "distance": ("maximum over the run of |A - A'|^2/d^2", "1"),
-    "status": ("why the run ended (linflow.Status)", "1"),
-    "duration": ("time spent on the cell", "s"),
-} | spectral.PANELS
 
 
 def phase_diagram(
@@ -60,7 +55,11 @@ def phase_diagram(
     distance_to: str | None = None,
     observe: str | Sequence[str] = (),
     dtype: str = "float64",
+    store: str | os.PathLike[str] | None = None,
+    resume: bool | str = True,
+    executor: Any = None,
     n_threads: int | None = None,
+    batch: int | None = None,
     progress: bool | Callable[[int], Any] = True,
     rng: RngLike = 0,
 ) -> xr.Dataset:
@@ -106,11 +105,25 @@ def phase_diagram(
         kappa, NaN where they do not; these look at every step.
     dtype : {"float64", "float32"}
         Precision of the runs; see `gradient_descent`.
+    store : path_like, optional
+        Zarr store to which cells are written as they finish (`linflow.store`).
+    resume : bool, "repair" or "retry"
+        What to do when the store is there: go on, computing only what it does not have
+        (new values on the axes, more seeds); with False refuse; "repair" also computes
+        damaged batches again, "retry" also cells whose process was lost.
+    executor : optional
+        None for this process; a number of new processes; a
+        `concurrent.futures.Executor`; a dask client, cluster or address
+        (`linflow.execution.executors`).
     n_threads : int, optional
         Threads; by default what OpenMP would use (OMP_NUM_THREADS, the affinity mask
-        and threadpoolctl are respected). The result does not depend on it.
+        and threadpoolctl are respected), or 1 in each worker of an executor. The result
+        does not depend on it.
+    batch : int, optional
+        Cells computed and written together; by default as many as take about a second.
     progress : bool or callable
-        Show a bar, or call a function with the number of finished cells.
+        Show a bar (lines in a log file), or call a function with the number of finished
+        cells.
     rng : int, SeedSequence, Generator, BitGenerator or None
         Root of all streams. A cell's streams depend on its own parameters only: growing
         a grid keeps the results of old cells.
@@ -121,14 +134,18 @@ def phase_diagram(
         Dimensions (gamma_w, gamma_sigma2, seed); variables min_test_error, best_step,
         steps, first_train_error, final_train_error, rank, stable_rank, status, duration
         and, on request, distance. A cell that diverged has status -1 and keeps what was
-        measured before.
+        measured before; one that ends its process has status -4 and a ``reason``.
 
     Raises
     ------
     TypeError, ValueError
-        When an argument is out of its range, before any work starts.
+        When an argument is out of its range, or the store was made with other settings,
+        before any work starts.
+    OSError, StoreDamaged
+        When the store can't be written, or is not what was written.
     Interrupted
-        On Ctrl-C; ``.partial`` is the data set with the cells finished so far.
+        On Ctrl-C; ``.partial`` is the data set with the cells finished so far, which
+        the store has too.
 
     Notes
     -----
@@ -166,70 +183,93 @@ def phase_diagram(
     noise = validate.real("noise", noise, at_least=0)
     observe = validate.choices("observe", observe, tuple(spectral.PANELS))
     precision = validate.dtype(dtype)
-    threads = (
-        0 if n_threads is None else validate.integer("n_threads", n_threads, at_least=1)
-    )
+    check_resume(resume)
+    if n_threads is not None:
+        n_threads = validate.integer("n_threads", n_threads, at_least=1)
+    if batch is not None:
+        batch = validate.integer("batch", batch, at_least=1)
+    threads = n_threads or core.default_threads()
     root = streams.root(rng)
     validate.memory(
-        f"{seeds} tasks of {d} x {d} and their runs",
-        8.0 * d * d * (3 * seeds + 12 * (threads or core.default_threads())),
-        "lower d or seeds",
+        f"runs of {d} x {d} in {threads} threads",
+        8.0 * d * d * 15 * threads,
+        "lower d or n_threads",
     )
-
-    roots = [root.child(i) for i in range(seeds)]
-    tasks = [
-        low_rank_task((d, d), rank, noise=noise, rng=one.sequence()) for one in roots
-    ]
-    cells = _cells(d, axis_sigma2, axis_w, roots, tasks, plan)
-    shape = (axis_w.size, axis_sigma2.size, seeds)
-    started = dt.datetime.now(dt.UTC)
-    with progress_bar.bar(progress, cells["task"].size, "cell") as update:
-        record = core.run(
-            targets=[task.target for task in tasks],
-            noises=[np.asfortranarray(task.noise) for task in tasks],
-            order=_order(cells, d),
-            stop=plan.rules,
-            dynamics=kinds[0],
-            distance_to=kinds[1],
-            modes=rank,
-            alignment="alignment" in observe,
-            crossings=bool(set(observe) & set(spectral.CROSSINGS)),
-            float32=precision == "float32",
-            n_threads=threads,
-            progress=update,
-            **cells,
-        )
-    raised = record.pop("raised")
-    if distance_to is None:
-        del record["distance"]
-    for name in spectral.PANELS.keys() - set(observe):
-        del record[name]
-    data = _dataset(record, shape, axis_sigma2, axis_w, cells)
-    data.attrs = {
+    validate.memory(
+        f"a grid of {axis_w.size} x {axis_sigma2.size} x {seeds} cells",
+        200.0 * axis_w.size * axis_sigma2.size * seeds,
+        "lower seeds or the number of values on an axis",
+    )
+    variables = tuple(
+        name
+        for name in VARIABLES
+        if name not in {"distance", *spectral.PANELS}
+        or name in observe
+        or (name == "distance" and distance_to is not None)
+    )
+    grid = _grid(d, axis_w, axis_sigma2, seeds)
+    settings: dict[str, Any] = {
         "d": d,
         "rank": rank,
         "noise": noise,
         "dynamics": dynamics,
+        "distance_to": distance_to,
         "time": "flow" if "closed_form" in (dynamics, distance_to) else "stepped",
         "protocol": str(plan),
+        "observe": ", ".join(sorted(observe)) or None,
         "dtype": precision,
         "rng_entropy": str(root.entropy),
         "rng_seed": str(root.seed),
+        "linflow": str(build_info()["version"]),
     }
-    if distance_to is not None:
-        data.attrs["distance_to"] = distance_to
-    data.attrs |= _provenance(started)
-    if raised is not None:
-        done = int((data["status"] != 0).sum())
-        message = (
-            f"interrupted after {done} of {data['status'].size} cells; "
-            ".partial holds those finished"
+    return run(
+        Plan(
+            grid=grid,
+            work=DiagramWork(
+                d=d,
+                rank=rank,
+                noise=noise,
+                root=root,
+                kinds=kinds,
+                protocol=protocol,
+                variables=variables,
+                float32=precision == "float32",
+            ),
+            settings=settings,
+            pool=lambda: open_pool(executor, n_threads, lambda: Threads(threads)),
+            order=lambda cells: order(grid, d, cells),
+            variables={
+                name: Variable(
+                    attrs=dict(
+                        zip(("long_name", "units"), VARIABLES[name], strict=True)
+                    )
+                )
+                for name in variables
+            },
+            store=store,
+            resume=resume,
+            batch=batch,
+            progress=progress,
         )
-        if isinstance(raised, KeyboardInterrupt):
-            raise Interrupted(message, data) from raised
-        raised.partial = data
-        raise raised
-    return data
+    )
+
+
+def _grid(d: int, gamma_w: Array, gamma_sigma2: Array, seeds: int) -> Grid:
+    """Return the axes, with widths and variances along them."""
+    along_w = {"width": (widths(d, gamma_w), {"long_name": "width"})}
+    along_sigma2: dict[str, Any] = {"variance": (powers(d, gamma_sigma2), {})}
+    return Grid(
+        (
+            Axis("gamma_w", gamma_w, {"long_name": "log_d of the width"}, along_w),
+            Axis(
+                "gamma_sigma2",
+                gamma_sigma2,
+                {"long_name": "log_d of the initial variance"},
+                along_sigma2,
+            ),
+            Axis("seed", np.arange(seeds)),
+        )
+    )
 
 
 def _kinds(dynamics: Any, distance_to: Any) -> tuple[str, str | None]:
@@ -279,117 +319,3 @@ def _check_variances(d: int, gamma_sigma2: Array) -> None:
                 f"1e-300 to 1e300 at d = {d}), not {exponent:g}"
             )
             raise ValueError(message)
-
-
-def _cells(
-    d: int,
-    gamma_sigma2: Array,
-    gamma_w: Array,
-    roots: list[streams.Root],
-    tasks: list[Task],
-    plan: Protocol,
-) -> dict[str, NDArray[Any]]:
-    """Return the arrays of cell parameters, in the order of the data set.
-
-    Widths and variances are powers as Python computes them, not as arrays, whose last
-    bit may depend on the processor: the streams are keyed by their bits.
-    """
-    shape = (gamma_w.size, gamma_sigma2.size, len(roots))
-    powers = [
-        [float(d) ** one for one in axis.tolist()] for axis in (gamma_w, gamma_sigma2)
-    ]
-    widths = np.array([core_network.realised_width(w, d, d) for w in powers[0]])
-    grids = np.broadcast_arrays(
-        widths[:, None, None],
-        np.array(powers[1])[None, :, None],
-        np.arange(len(roots)),
-    )
-    width, variance, task = (grid.ravel() for grid in grids)
-    seed = np.empty((*shape, 4), dtype=np.uint64)
-    step_size = np.empty(shape)
-    for number, (one, its_task) in enumerate(zip(roots, tasks, strict=True)):
-        here = task == number
-        seed[:, :, number] = one.state_words(
-            streams.Purpose.NETWORK, d, d, width[here], variance[here], variance[here]
-        ).reshape(*shape[:2], 4)
-        if plan.step_size is None:
-            assert its_task.truth is not None
-            step_size[:, :, number] = published_step_size(
-                gamma_sigma2[None, :],
-                gamma_w[:, None],
-                d=d,
-                truth_norm=float(np.linalg.norm(its_task.truth, 2)),
-            )
-        else:
-            step_size[:, :, number] = plan.step_size
-    return {
-        "task": task,
-        "seed": seed.reshape(-1, 4),
-        "width": width,
-        "variance1": variance,
-        "variance2": variance,
-        "step_size": step_size.ravel(),
-    }
-
-
-def _order(cells: dict[str, NDArray[Any]], d: int) -> list[int]:
-    """Return the order in which cells are started: expensive steps first.
-
-    Cells of small variance take long to leave the saddle, so that within a width they
-    come first; the last cells are then short and all threads end together.
-    """
-    units = np.minimum(cells["width"], 2.0 * d)
-    order: list[int] = np.lexsort((cells["variance1"], -units)).tolist()
-    return order
-
-
-def _dataset(
-    record: dict[str, NDArray[Any]],
-    shape: tuple[int, int, int],
-    gamma_sigma2: Array,
-    gamma_w: Array,
-    cells: dict[str, NDArray[Any]],
-) -> xr.Dataset:
-    import xarray as xr
-
-    widths = cells["width"].reshape(shape)[:, 0, 0]
-    variances = cells["variance1"].reshape(shape)[0, :, 0]
-    dims = ("gamma_w", "gamma_sigma2", "seed")
-    data = xr.Dataset(
-        {
-            name: (
-                dims,
-                values.reshape(shape),
-                dict(zip(("long_name", "units"), _VARIABLES[name], strict=True)),
-            )
-            for name, values in record.items()
-        },
-        coords={
-            "gamma_w": ("gamma_w", gamma_w, {"long_name": "log_d of the width"}),
-            "gamma_sigma2": (
-                "gamma_sigma2",
-                gamma_sigma2,
-                {"long_name": "log_d of the initial variance"},
-            ),
-            "seed": np.arange(shape[2]),
-            "width": ("gamma_w", widths, {"long_name": "width"}),
-            "variance": ("gamma_sigma2", variances),
-        },
-    )
-    data["status"].attrs |= {
-        "flag_values": [int(status) for status in Status],
-        "flag_meanings": " ".join(status.name.lower() for status in Status),
-    }
-    return data
-
-
-def _provenance(started: dt.datetime) -> dict[str, str]:
-    from linflow.build_info import build_info
-
-    info = build_info()
-    return {
-        "linflow": str(info["version"]),
-        "instruction_set": str(info["instruction_set"]),
-        "numpy": np.__version__,
-        "created": started.isoformat(timespec="seconds"),
-    }

@@ -54,7 +54,8 @@ class Protocol:
         rules = stop_rules.combine(
             settings.get("stop"), settings.get("max_steps"), has_truth=True
         )
-        return cls(rules, step_size, repr(dict(settings)))
+        words = {key: settings[key] for key in PROTOCOL_KEYS if key in settings}
+        return cls(rules, step_size, repr(words))
 
 
 def published_step_size(

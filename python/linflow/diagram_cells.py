@@ -1,0 +1,191 @@
+"""The cells of a phase diagram: parameters in, the compiled ensemble, columns out."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow import _core
+from linflow import _spectral as spectral
+from linflow import _streams as streams
+from linflow._core import ensemble as core
+from linflow._core import network as core_network
+from linflow.protocol import Protocol, published_step_size
+from linflow.store.results import Results
+from linflow.task import low_rank_task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from linflow._core import Array
+    from linflow.execution.work import Report
+    from linflow.store.grid import Columns, Grid
+    from linflow.task import Task
+
+VARIABLES: dict[str, tuple[str, str]] = {
+    "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
+    "best_step": ("first step of the minimal test error", "step"),
+    "steps": ("steps run", "step"),
+    "first_train_error": ("train error |A - T|^2/d^2 at the start", "1"),
+    "final_train_error": ("train error at the last step", "1"),
+    "rank": ("singular values above s_1/5 at the best step", "1"),
+    "stable_rank": ("|A|_F^2/|A|_op^2 at the best step", "1"),
+    "distance": ("maximum over the run of |A - A'|^2/d^2", "1"),
+} | spectral.PANELS
+"""What is kept of a cell beside its status and duration, and the units."""
+
+
+@dataclass(frozen=True)
+class DiagramWork:
+    """Runs batches of cells; all that a cell depends on beside its own parameters."""
+
+    d: int
+    rank: int
+    noise: float
+    root: streams.Root
+    kinds: tuple[str, str | None]
+    protocol: Any
+    variables: tuple[str, ...]
+    float32: bool
+    plan: Protocol = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plan", Protocol.check(self.protocol))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel without the compiled rules, which are made again."""
+        return DiagramWork, (
+            self.d,
+            self.rank,
+            self.noise,
+            self.root,
+            self.kinds,
+            self.protocol,
+            self.variables,
+            self.float32,
+        )
+
+    def __call__(
+        self, columns: Columns, n_threads: int, report: Report | None = None
+    ) -> Results:
+        """Run a batch of cells."""
+        seeds, place = np.unique(columns["seed"], return_inverse=True)
+        tasks = [
+            _task(self.d, self.rank, self.noise, self.root.child(seed))
+            for seed in seeds.tolist()
+        ]
+        cells = self._cells(columns, seeds, place, tasks)
+        return self._run(tasks, cells, n_threads, report)
+
+    def _cells(
+        self,
+        columns: Columns,
+        seeds: NDArray[Any],
+        place: NDArray[Any],
+        tasks: list[Task],
+    ) -> dict[str, NDArray[Any]]:
+        """Return the ensemble's arrays of cell parameters."""
+        gamma_w, gamma_sigma2 = columns["gamma_w"], columns["gamma_sigma2"]
+        width = widths(self.d, gamma_w)
+        variance = powers(self.d, gamma_sigma2)
+        seed = np.empty((place.size, 4), dtype=np.uint64)
+        step_size = np.empty(place.size)
+        for number, (one, task) in enumerate(zip(seeds.tolist(), tasks, strict=True)):
+            here = place == number
+            seed[here] = self.root.child(one).state_words(
+                streams.Purpose.NETWORK,
+                self.d,
+                self.d,
+                width[here],
+                variance[here],
+                variance[here],
+            )
+            if self.plan.step_size is None:
+                assert task.truth is not None
+                step_size[here] = published_step_size(
+                    gamma_sigma2[here],
+                    gamma_w[here],
+                    d=self.d,
+                    truth_norm=float(np.linalg.norm(task.truth, 2)),
+                )
+            else:
+                step_size[here] = self.plan.step_size
+        return {
+            "task": place.astype(np.int64),
+            "seed": seed,
+            "width": width,
+            "variance1": variance,
+            "variance2": variance,
+            "step_size": step_size,
+        }
+
+    def _run(
+        self,
+        tasks: list[Task],
+        cells: dict[str, NDArray[Any]],
+        n_threads: int,
+        report: Report | None,
+    ) -> Results:
+        """Call the compiled ensemble."""
+        record = core.run(
+            targets=[task.target for task in tasks],
+            noises=[np.asfortranarray(task.noise) for task in tasks],
+            order=list(range(cells["task"].size)),
+            stop=self.plan.rules,
+            dynamics=self.kinds[0],
+            distance_to=self.kinds[1],
+            modes=self.rank,
+            alignment="alignment" in self.variables,
+            crossings=bool(set(self.variables) & set(spectral.CROSSINGS)),
+            float32=self.float32,
+            n_threads=n_threads,
+            progress=report,
+            **cells,
+        )
+        return Results(
+            values={name: record[name] for name in self.variables},
+            status=record["status"],
+            duration=record["duration"],
+            instruction_set=_core.VARIANT,
+            raised=record["raised"],
+        )
+
+
+@functools.lru_cache(maxsize=32)
+def _task(d: int, rank: int, noise: float, root: streams.Root) -> Task:
+    """Return the task of a seed, which several batches share."""
+    return low_rank_task((d, d), rank, noise=noise, rng=root.sequence())
+
+
+def powers(d: int, exponents: Array) -> Array:
+    """Return d to some powers as Python computes them.
+
+    Not as arrays, whose last bit may depend on the processor: streams are keyed by the
+    bits of widths and variances.
+    """
+    values, place = np.unique(exponents, return_inverse=True)
+    return np.array([float(d) ** one for one in values.tolist()])[place]
+
+
+def widths(d: int, gamma_w: Array) -> Array:
+    """Return the realised widths of some exponents."""
+    values, place = np.unique(gamma_w, return_inverse=True)
+    realised = [
+        core_network.realised_width(width, d, d) for width in powers(d, values).tolist()
+    ]
+    return np.array(realised, dtype=float)[place]
+
+
+def order(grid: Grid, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return cells in the order in which they are started: expensive steps first.
+
+    Cells of small variance take long to leave the saddle, so that within a width they
+    come first; the last cells are then short and all workers end together. The seeds
+    come one after the other: a batch then needs few tasks.
+    """
+    columns = grid.columns(cells)
+    units = np.minimum(columns["gamma_w"], np.log(2 * d) / np.log(d))
+    return cells[np.lexsort((columns["gamma_sigma2"], -units, columns["seed"]))]

@@ -1,0 +1,97 @@
+"""New worker processes that end when their driver does, however it ends."""
+
+from __future__ import annotations
+
+import concurrent.futures as cf
+import contextlib
+import multiprocessing as mp
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from multiprocessing.connection import Connection
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Processes:
+    """A pool of new interpreters (nothing is forked), each with so many threads.
+
+    Each of them holds the reading end of a pipe of which the driver alone holds the
+    other: its end, even by SIGKILL, or `close` ends them all at once.
+    """
+
+    def __init__(self, workers: int, n_threads: int) -> None:
+        context = mp.get_context("spawn")
+        reader, self._leash = context.Pipe(duplex=False)
+        self._reader = reader
+        self._n_threads = n_threads
+        self._executor = cf.ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_start, initargs=(reader,)
+        )
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> cf.Future[Any]:
+        """Call a function in one of the processes."""
+        with _environment(self._n_threads):  # a process may be started by this
+            return self._executor.submit(function, *arguments)
+
+    def check(self) -> None:
+        """Wait until a process answers.
+
+        Raises
+        ------
+        RuntimeError
+            When none can be started.
+        """
+        try:
+            self.submit(os.getpid).result()
+        except cf.BrokenExecutor as error:
+            self.close()
+            message = (
+                "executor: no worker process could be started; a script that uses "
+                'processes must do its work under if __name__ == "__main__":'
+            )
+            raise RuntimeError(message) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def let_go(self) -> None:
+        """Let the processes end once their work is done."""
+        self._executor.shutdown(wait=False)
+
+    def close(self) -> None:
+        """End the processes now, whatever they are doing."""
+        self._leash.close()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._reader.close()
+
+
+def _start(leash: Connection) -> None:
+    """Prepare a worker: Ctrl-C is the driver's to answer, and its end is ours."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        with contextlib.suppress(EOFError, OSError):
+            leash.recv()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="leash", daemon=True).start()
+
+
+@contextlib.contextmanager
+def _environment(n_threads: int) -> Iterator[None]:
+    """Set what new processes read as their number of threads."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(n_threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

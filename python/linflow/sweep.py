@@ -1,0 +1,262 @@
+"""`linflow.sweep`: a function over the product of named axes."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import inspect
+import pickle
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from linflow import _streams as streams
+from linflow import _validate as validate
+from linflow.execution.driver import Plan, run
+from linflow.execution.executors import Here, open_pool
+from linflow.execution.function import FunctionWork
+from linflow.store.access import check_resume
+from linflow.store.grid import Axis, Grid
+from linflow.store.results import RESERVED
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    import xarray as xr
+
+    from linflow._streams import RngLike
+
+GIVEN = ("rng", "root", "seed", "n_threads")  # to a function that takes them
+
+
+def sweep(
+    function: Callable[..., Any],
+    grid: Mapping[str, Any],
+    *,
+    fixed: Mapping[str, Any] | None = None,
+    seeds: int | None = None,
+    dims: Mapping[str, Any] | None = None,
+    attrs: Mapping[str, Mapping[str, Any]] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    resume: bool | str = True,
+    executor: Any = None,
+    n_threads: int | None = None,
+    batch: int | None = None,
+    progress: bool | Callable[[int], Any] = True,
+    rng: RngLike = 0,
+) -> xr.Dataset:
+    """Call a function in every cell of a grid; resume, grow, use many workers.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(**cell, **fixed)``, a cell being one value of each axis.
+        Returns a number, an array, or a dict of them (stored as float64 or complex128),
+        the same names and shapes in every cell; a ``status`` in the dict (a
+        `linflow.Status`, not 0) is that of the cell. If it has a parameter ``rng`` it
+        gets a `numpy.random.SeedSequence` of the cell's own; ``root`` is one that all
+        cells of a seed share: given to linflow's functions as ``rng=root``, it makes
+        cells pairable, because those derive their streams from their own parameters.
+        ``seed`` and ``n_threads`` are passed likewise. For workers in other processes
+        it must be picklable.
+    grid : mapping
+        Axes by name: numbers or strings without repeats. Their order is that of the
+        dimensions.
+    fixed : mapping, optional
+        Further keywords, the same in every cell; part of the store's settings.
+    seeds : int, optional
+        Repetitions, as a last dimension ``seed``: seed i of the root n is seed 0 of the
+        root n + i, as in `phase_diagram`.
+    dims : mapping, optional
+        Names of an array's own dimensions, by variable: ``{"curve": ("time",)}``.
+    attrs : mapping, optional
+        Attributes (``units``, ``long_name``) by variable or axis.
+    store : path_like, optional
+        Zarr store to which cells are written as they finish; see `linflow.store`.
+    resume : bool, "repair" or "retry"
+        What to do when the store is there: go on, computing only what it does not have
+        (the grid may have new values and more seeds); with False refuse; "repair" also
+        computes damaged batches again, "retry" also cells that raised or were lost.
+    executor : optional
+        None for this thread; a number of new processes; a
+        `concurrent.futures.Executor`; a dask client, cluster or address (see
+        `linflow.execution.executors`).
+    n_threads : int, optional
+        Threads for each worker (1).
+    batch : int, optional
+        Cells computed and written together; by default as many as take about a second.
+    progress : bool or callable
+        Show a bar (lines in a log file), or call a function with the number of finished
+        cells.
+    rng : int, SeedSequence, Generator, BitGenerator or None
+        Root of the streams. That of a cell depends on it, the seed, and the names and
+        values of the cell's parameters, not on its place in the grid.
+
+    Returns
+    -------
+    xarray.Dataset
+        What the function returns by name ("value" for a single one), with ``status``,
+        ``duration`` (s) and, where a cell failed, ``reason``: a call that raises gives
+        status -3, one that ends its process twice while alone in it -4. Bitwise the
+        same, durations and provenance apart, for any executor, batches and order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is wrong or the store has other settings, before any work; when
+        the function's results differ in name or shape.
+    OSError
+        When the store can't be written.
+    StoreDamaged
+        When the store has batches that are not what was written.
+    Interrupted
+        On Ctrl-C, with ``.partial``; the store can be gone on from.
+
+    Notes
+    -----
+    Handing out and writing a batch takes milliseconds. At most two batches per worker
+    are in flight: what a killed driver costs.
+
+    Examples
+    --------
+    >>> import linflow as lf
+    >>> def best(learning_rate, rank, root):
+    ...     task = lf.low_rank_task(12, rank, rng=root)
+    ...     run = lf.gradient_descent(
+    ...         task, lf.Gaussian(30, 0.01), step_size=learning_rate, max_steps=50,
+    ...         rng=root, raise_on_failure=False,
+    ...     )
+    ...     return {"test_error": run.test_error.min(), "status": run.status}
+    >>> data = lf.sweep(
+    ...     best, {"learning_rate": [0.01, 0.02], "rank": [1, 2]}, seeds=3,
+    ...     attrs={"test_error": {"units": "1"}}, progress=False,
+    ... )
+    >>> dict(data.sizes)
+    {'learning_rate': 2, 'rank': 2, 'seed': 3}
+    >>> bool((data.status == lf.Status.REACHED_END).all())
+    True
+    """
+    if not callable(function):
+        message = f"function must be callable, not {function!r}"
+        raise TypeError(message)
+    attrs, fixed, dims = dict(attrs or {}), dict(fixed or {}), dict(dims or {})
+    cells = _grid(grid, seeds, attrs)
+    check_resume(resume)
+    n_threads = _count("n_threads", n_threads)
+    root = streams.root(rng)
+    work = FunctionWork(
+        function,
+        root,
+        fixed,
+        seed_axis=seeds is not None,
+        wants=_wants(function, {*cells.names, *fixed} - {"seed" if seeds else ""}),
+    )
+    if executor is not None:
+        _picklable(function, fixed, executor)
+    plan = Plan(
+        grid=cells,
+        work=work,
+        settings={
+            **_settings(function, fixed),
+            "rng_entropy": str(root.entropy),
+            "rng_seed": str(root.seed),
+        },
+        pool=lambda: open_pool(executor, n_threads, lambda: Here(1, n_threads or 1)),
+        dims=dims,
+        attrs=attrs,
+        store=store,
+        resume=resume,
+        batch=_count("batch", batch),
+        progress=progress,
+    )
+    return run(plan)
+
+
+def _count(name: str, value: Any) -> int | None:
+    return None if value is None else validate.integer(name, value, at_least=1)
+
+
+def _grid(grid: Any, seeds: Any, attrs: Mapping[str, Any]) -> Grid:
+    if not hasattr(grid, "items") or not grid:
+        message = f"grid must be a mapping of names to values, not {grid!r}"
+        raise TypeError(message)
+    axes = []
+    for name, values in grid.items():
+        if name in RESERVED or (name == "seed" and seeds is not None):
+            message = f"grid: {name!r} is a name of the data set's own"
+            raise ValueError(message)
+        axes.append(Axis.check(name, values, attrs.get(name, {})))
+    if seeds is not None:
+        count = validate.integer("seeds", seeds, at_least=1)
+        axes.append(Axis.check("seed", range(count), attrs.get("seed", {})))
+    return Grid(tuple(axes))
+
+
+def _wants(function: Callable[..., Any], taken: set[str]) -> frozenset[str]:
+    """Return which of `GIVEN` the function has parameters for and nobody else gives."""
+    if isinstance(function, functools.partial):
+        return _wants(function.func, taken | function.keywords.keys())
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return frozenset()
+    return frozenset(name for name in GIVEN if name in parameters) - taken
+
+
+def _picklable(function: Any, fixed: Any, executor: Any) -> None:
+    """Refuse early what can't be sent to a process; dask has means of its own."""
+    import concurrent.futures as cf
+
+    if not isinstance(executor, int | cf.ProcessPoolExecutor):
+        return
+    try:
+        pickle.dumps((function, fixed))
+    except Exception as error:
+        message = (
+            f"function {function!r} and fixed must be picklable for worker processes "
+            f"({error}): define the function at the top of a module"
+        )
+        raise TypeError(message) from error
+
+
+def _settings(function: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a store must have in common with a sweep to go on from it."""
+    from linflow.build_info import build_info
+
+    fixed = dict(fixed)
+    while isinstance(function, functools.partial):
+        fixed = {**function.keywords, **fixed}
+        fixed |= {f"argument {i}": one for i, one in enumerate(function.args)}
+        function = function.func
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    module = getattr(function, "__module__", None) or ""
+    return {
+        "function": f"{module}.{name}".removeprefix("__main__."),
+        "source": _source(function),
+        "fixed": ", ".join(f"{name} = {_word(fixed[name])}" for name in sorted(fixed)),
+        "linflow": str(build_info()["version"]),
+    }
+
+
+def _source(function: Any) -> str:
+    """Return a digest of a function's own code, comments and layout apart."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function))
+        text = ast.dump(ast.parse(text))
+    except (OSError, TypeError, SyntaxError):  # built in, or typed at a prompt
+        return "unknown"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _word(value: Any) -> str:
+    """Return a keyword's value in words; a digest for arrays and other large things."""
+    if isinstance(value, np.ndarray):
+        digest = hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=8)
+        return f"array {value.shape} {value.dtype} {digest.hexdigest()}"
+    text = repr(value)
+    if " at 0x" in text:  # an address: not the same tomorrow
+        text = hashlib.blake2b(pickle.dumps(value), digest_size=8).hexdigest()
+    return text

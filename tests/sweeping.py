@@ -1,0 +1,79 @@
+"""Functions to sweep, at the top of a module so that workers can import them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import linflow as lf
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+GRID: dict[str, Any] = {"x": [-1.5, 0.0, 2.0], "n": [1, 2]}
+
+
+def draw(x: float, n: int, rng: np.random.SeedSequence) -> dict[str, Any]:
+    """Return numbers that depend on the cell's own stream."""
+    curve = x + np.random.default_rng(rng).standard_normal(3)
+    return {"total": curve.sum() * n, "curve": curve}
+
+
+def logged(
+    x: float, y: float, rng: np.random.SeedSequence, log: str, seconds: float
+) -> float:
+    """Draw a number after a while; write down each call."""
+    with Path(log).open("a") as file:  # one write: whole even from several processes
+        file.write(f"{x} {y}\n")
+    time.sleep(seconds)
+    return float(np.random.default_rng(rng).standard_normal())
+
+
+def calls(log: Path) -> list[str]:
+    """Return the cells that `logged` was called for."""
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def mortal(x: float, n: int, pids: str) -> float:
+    """End the process for one pair of parameters, having written down its id."""
+    if x == 0.0 and n == 2:
+        with Path(pids).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x * n
+
+
+def same(one: xr.Dataset, two: xr.Dataset) -> None:
+    """Assert that two data sets are bitwise the same, durations apart."""
+    assert dict(one.sizes) == dict(two.sizes)
+    assert set(one.variables) == set(two.variables)
+    for name in set(one.variables) - {"duration"}:
+        assert one[name].dims == two[name].dims, name
+        assert one[name].attrs == two[name].attrs, name
+        assert one[name].values.tobytes() == two[name].values.tobytes(), name
+
+
+def sweep_logged(log: str, store: str | None, **keywords: Any) -> xr.Dataset:
+    """Sweep 400 cells of `logged`."""
+    axis = np.linspace(0.0, 1.0, 20)
+    fixed = {"log": log, "seconds": keywords.pop("seconds", 0.001)}
+    return lf.sweep(
+        logged,
+        {"x": axis, "y": axis},
+        fixed=fixed,
+        store=store,
+        progress=False,
+        **{"batch": 4, **keywords},
+    )
+
+
+def diagram(store: str | None, **keywords: Any) -> xr.Dataset:
+    """Compute a phase diagram of 400 cells."""
+    axes = np.linspace(-2.2, -0.8, 20), np.linspace(1.0, 2.8, 20)
+    words = {"n_threads": 2, "batch": 4, "progress": False} | keywords
+    return lf.phase_diagram(40, 3, *axes, store=store, **words)

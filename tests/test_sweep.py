@@ -1,0 +1,203 @@
+"""`lf.sweep`: against plain loops; streams, statuses, bad input."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import linflow as lf
+from linflow import _streams as streams
+from linflow.protocol import published_step_size
+from sweeping import GRID, draw, same
+
+QUIET: dict[str, Any] = {"progress": False}
+
+
+def test_equals_a_loop() -> None:
+    data = lf.sweep(
+        draw,
+        GRID,
+        seeds=2,
+        dims={"curve": "time"},
+        attrs={"total": {"units": "1"}, "x": {"long_name": "abscissa"}},
+        **QUIET,
+    )
+    assert data.total.dims == ("x", "n", "seed")
+    assert data.curve.dims == ("x", "n", "seed", "time")
+    assert data.total.attrs == {"units": "1"}
+    assert data.x.attrs == {"long_name": "abscissa"}
+    assert (data.status == lf.Status.REACHED_END).all()
+    assert (data.duration > 0).all()
+    for x in GRID["x"]:
+        for n in GRID["n"]:
+            for seed in range(2):
+                # Repetition number `seed` of root 0 is the root `seed` below it.
+                root = streams.root(np.random.SeedSequence(0, spawn_key=(seed,)))
+                expected = draw(x, n, streams.of_cell(root, {"x": x, "n": n}))
+                cell = data.sel(x=x, n=n, seed=seed)
+                assert float(cell.total) == expected["total"]
+                np.testing.assert_array_equal(cell.curve, expected["curve"])
+
+
+def test_streams_depend_on_names_and_values_only() -> None:
+    data = lf.sweep(draw, GRID, **QUIET)
+    turned = lf.sweep(
+        draw, {"n": [3, 2, 1], "x": [2.0, 0.5, 0.0, -1.5]}, **QUIET
+    ).transpose("x", "n", "curve_0")
+    same(data, turned.sel(x=data.x, n=data.n))
+    values = data.curve.values.reshape(-1, 3) - np.repeat(GRID["x"], 2)[:, None]
+    assert np.unique(values).size == values.size
+    other = lf.sweep(draw, GRID, rng=1, **QUIET)
+    assert (other.curve != data.curve).all()
+    later = lf.sweep(draw, GRID, rng=0, seeds=3, **QUIET)
+    same(data, later.isel(seed=0, drop=True))
+
+
+def test_equals_the_phase_diagram() -> None:
+    """The same cells by single runs: the shared root pairs tasks and networks."""
+
+    def cell(gamma_w: float, gamma_sigma2: float, root: Any) -> dict[str, Any]:
+        task = lf.low_rank_task(16, 2, rng=root)
+        assert task.truth is not None
+        norm = float(np.linalg.norm(task.truth, 2))
+        run = lf.gradient_descent(
+            task,
+            lf.Gaussian(16.0**gamma_w, 16.0**gamma_sigma2),
+            step_size=float(
+                published_step_size(gamma_sigma2, gamma_w, d=16, truth_norm=norm)
+            ),
+            stop=lf.stop.published,
+            rng=root,
+        )
+        assert run.test_error is not None
+        return {"min_test_error": run.test_error.min(), "status": run.status}
+
+    axes: dict[str, Any] = {"gamma_w": [1.0, 2.0], "gamma_sigma2": [-2.0, -1.0]}
+    data = lf.sweep(cell, axes, seeds=2, **QUIET)
+    diagram = lf.phase_diagram(16, 2, **axes, seeds=2, **QUIET)
+    np.testing.assert_array_equal(data.status, diagram.status)
+    np.testing.assert_allclose(data.min_test_error, diagram.min_test_error, rtol=1e-12)
+
+
+def test_words_integers_and_complex_values() -> None:
+    def value(kind: str, n: int, on: bool) -> complex:
+        assert isinstance(kind, str)
+        assert isinstance(n, int)
+        assert isinstance(on, bool)
+        return len(kind) + n * 1j + on
+
+    grid = {"kind": ["lazy", "balanced"], "n": [2, 1], "on": [False, True]}
+    data = lf.sweep(value, grid, **QUIET)
+    assert data.value.dtype == np.complex128
+    assert data.value.sel(kind="balanced", n=1, on=True) == 9 + 1j
+    assert data.n.values.tolist() == [2, 1]
+
+
+def test_what_a_function_may_ask_for() -> None:
+    def value(seed: int, n_threads: int, scale: float, x: float) -> float:
+        return scale * x + seed + n_threads
+
+    data = lf.sweep(
+        value, {"x": [1.0]}, seeds=3, n_threads=4, fixed={"scale": 2.0}, **QUIET
+    )
+    assert data.value.values.ravel().tolist() == [6.0, 7.0, 8.0]
+    # A partial's keywords count as settings; an axis of the name is the user's own.
+    own = functools.partial(value, scale=0.0, n_threads=0)
+    data = lf.sweep(own, {"x": [1.0], "seed": [5, 7]}, **QUIET)
+    assert data.value.values.tolist() == [[5.0, 7.0]]
+
+
+def test_a_call_that_raises_is_a_status() -> None:
+    def value(x: float) -> dict[str, Any]:
+        if x == 2:
+            message = "not two"
+            raise LookupError(message)
+        return {"y": x, "status": -1 if x == 3 else 2}
+
+    data = lf.sweep(value, {"x": [1, 2, 3]}, **QUIET)
+    assert data.status.values.tolist() == [2, lf.Status.USER_ERROR, -1]
+    assert data.reason.values.tolist() == ["", "LookupError: not two", ""]
+    np.testing.assert_array_equal(data.y, [1, np.nan, 3])
+    assert data.attrs["function"].endswith("value")
+    failed = lf.sweep(value, {"x": [2]}, **QUIET)
+    assert set(failed.data_vars) == {"status", "duration", "reason"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "match"),
+    [
+        ("word", "must return numbers"),
+        ({"status": 1, "duration": 2.0}, "name 'duration'"),
+        ({"y": 1.0, "status": 0}, "status 0"),
+        ({"y": 1.0, "status": 17}, "17 is not a valid Status"),
+    ],
+)
+def test_answers_that_can_not_be_stored(answer: Any, match: str) -> None:
+    data = lf.sweep(lambda x: answer, {"x": [1]}, **QUIET)
+    assert data.status.item() == lf.Status.USER_ERROR
+    assert match in data.reason.item()
+
+
+def test_results_must_be_alike() -> None:
+    for batch in (1, 2):
+        with pytest.raises(ValueError, match=r"same names, shapes") as caught:
+            lf.sweep(lambda n: np.zeros(n), {"n": [1, 2]}, batch=batch, **QUIET)
+    assert isinstance(caught.value.partial, xr.Dataset)  # type: ignore[attr-defined]
+
+
+def test_progress_counts_cells_and_names_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[int] = []
+    lf.sweep(draw, GRID, progress=seen.append)
+    assert seen[-1] == 6
+    assert seen == sorted(seen)
+    # stderr is no terminal here: lines for a log, none for short work.
+    lf.sweep(draw, GRID)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("linflow._progress.LOG_EVERY", 0.0)
+    lf.sweep(draw, GRID)
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1].startswith("6/6 cell in")
+    assert said[-1].endswith("6 reached end")
+    assert "cell/s" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error", "match"),
+    [
+        ({"function": 3}, TypeError, "function must be callable"),
+        ({"grid": {}}, TypeError, "grid must be a mapping"),
+        ({"grid": {"x": []}}, ValueError, "x must be a non-empty sequence"),
+        ({"grid": {"x": [1, 1]}}, ValueError, "x must not repeat"),
+        ({"grid": {"x": [np.nan]}}, ValueError, "x must be finite"),
+        ({"grid": {"a b": [1]}}, ValueError, "named like a variable"),
+        ({"grid": {"x": [[1, 2]]}}, ValueError, "x must be a non-empty sequence"),
+        ({"grid": {"x": [{}]}}, ValueError, "x must be a non-empty sequence"),
+        ({"grid": {"status": [1]}}, ValueError, "'status' is a name of"),
+        ({"grid": {"seed": [1]}, "seeds": 2}, ValueError, "'seed' is a name of"),
+        ({"seeds": 0}, ValueError, "seeds must be an integer >= 1"),
+        ({"batch": 0}, ValueError, "batch must be an integer >= 1"),
+        ({"n_threads": 0}, ValueError, "n_threads must be"),
+        ({"resume": "yes"}, ValueError, "resume must be True, False"),
+        ({"executor": 0}, ValueError, "executor must be an integer >= 1"),
+        ({"executor": 1.5}, TypeError, "executor must be None, a number"),
+        (
+            {"executor": 2, "function": lambda x: x},
+            TypeError,
+            "must be picklable for worker",
+        ),
+        ({"dims": {"curve": ("a", "b")}}, ValueError, "dims: curve has 1"),
+        ({"rng": -1}, ValueError, "rng must be a non-negative"),
+    ],
+)
+def test_bad_input(
+    keywords: dict[str, Any], error: type[Exception], match: str
+) -> None:
+    words: dict[str, Any] = {"function": draw, "grid": GRID, **QUIET} | keywords
+    with pytest.raises(error, match=match):
+        lf.sweep(words.pop("function"), words.pop("grid"), **words)
