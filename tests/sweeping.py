@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures as cf
+import contextlib
+import multiprocessing as mp
 import os
 import signal
 import time
@@ -13,6 +16,8 @@ import numpy as np
 import linflow as lf
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import xarray as xr
 
 GRID: dict[str, Any] = {"x": [-1.5, 0.0, 2.0], "n": [1, 2]}
@@ -67,8 +72,7 @@ def sweep_logged(log: str, store: str | None, **keywords: Any) -> xr.Dataset:
         {"x": axis, "y": axis},
         fixed=fixed,
         store=store,
-        progress=False,
-        **{"batch": 4, **keywords},
+        **{"batch": 4, "progress": False, **keywords},
     )
 
 
@@ -77,3 +81,52 @@ def diagram(store: str | None, **keywords: Any) -> xr.Dataset:
     axes = np.linspace(-2.2, -0.8, 20), np.linspace(1.0, 2.8, 20)
     words = {"n_threads": 2, "batch": 4, "progress": False} | keywords
     return lf.phase_diagram(40, 3, *axes, store=store, **words)
+
+
+def dawdle(x: float, pids: str) -> float:
+    """Write down the id of the process, then take too long."""
+    with Path(pids).open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(60)
+    return x
+
+
+def sweep_dawdling(pids: str, store: str) -> xr.Dataset:
+    """Sweep `dawdle` in two new processes."""
+    fixed = {"pids": pids}
+    grid = {"x": [1.0, 2.0, 3.0]}
+    return lf.sweep(dawdle, grid, fixed=fixed, store=store, executor=2, progress=False)
+
+
+def killed_at_write(log: str, store: str, number: int) -> None:
+    """Sweep, and kill this process at the given write, before it or half-way in it."""
+    written = 0
+    replace = Path.replace
+
+    def deadly(source: Path, target: Path) -> Path:
+        nonlocal written
+        written += 1
+        if written == number:
+            if source.is_file():
+                source.write_bytes(source.read_bytes()[: number % 7])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return replace(source, target)
+
+    Path.replace = deadly  # type: ignore[assignment, method-assign]
+    sweep_logged(log, store, seconds=0.0, batch=40)
+
+
+def spawned(workers: int) -> cf.ProcessPoolExecutor:
+    """Return a pool of the standard library."""
+    return cf.ProcessPoolExecutor(workers, mp_context=mp.get_context("spawn"))
+
+
+@contextlib.contextmanager
+def cluster(workers: int) -> Iterator[Any]:
+    """Give a dask cluster of real processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
+    ) as made:
+        yield made

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import xarray as xr
 
+import linflow as lf
 from linflow.cli import main
+from sweeping import cluster, same
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,40 @@ def test_netcdf_panels_and_limits(tmp_path: Path) -> None:
     with xr.open_dataset(tmp_path / "map.nc", engine="h5netcdf") as data:
         assert float(data.gamma_w[-1]) == 2
         assert "distance" in data
+
+
+def test_phase_diagram_with_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, store = tmp_path / "map", tmp_path / "store.zarr"
+    arguments = ["phase-diagram", *SMALL, "--out", str(out), "--store", str(store)]
+    assert main([*arguments, "--workers", "1"]) == 0
+    before = lf.store.load(store)
+    assert main([*arguments, "--seeds", "2"]) == 0
+    after = lf.store.load(store)
+    assert after.attrs["sessions"] == 2
+    same(after.isel(seed=[0]), before)
+    with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
+        same(data.load(), after)
+    capsys.readouterr()
+    assert main([*arguments, "--no-resume"]) == 2
+    assert "exists; resume it" in capsys.readouterr().err
+    assert main([*arguments, "--rng", "1"]) == 2
+    assert "rng_entropy = 0, not 1" in capsys.readouterr().err
+    (store / "steps" / "c" / "0").unlink()
+    assert main(arguments) == 2
+    assert "is damaged in batch 0" in capsys.readouterr().err
+    assert main([*arguments, "--repair"]) == 0
+    same(lf.store.load(store).isel(seed=[0]), before)
+
+
+def test_phase_diagram_on_a_scheduler(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "map")]
+    with cluster(1) as made:
+        address = ["--scheduler", made.scheduler_address]
+        assert main(["phase-diagram", *SMALL, *out, *address]) == 0
+    with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
+        assert (data.status > 0).all()
 
 
 def test_dynamics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

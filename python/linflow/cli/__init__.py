@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from linflow.cli import dynamics, figure, info, phase_diagram
     from linflow.status import RunFailed
+    from linflow.store import StoreDamaged
 
     parser = argparse.ArgumentParser(
         prog="linflow",
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         OSError,
         ImportError,
         RunFailed,
+        StoreDamaged,
     ) as error:
         text = " ".join(str(error).split())
         print(f"linflow {options.command}: {text}", file=sys.stderr)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from typing import TYPE_CHECKING, Any
 
 from linflow.cli import _output as output
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     import xarray as xr
@@ -80,7 +80,27 @@ def add(commands: Any) -> None:
         help="the dynamics that the distance panel compares with (self_consistent)",
     )
     parser.add_argument("--dtype", default="float64", help="float64 or float32")
-    parser.add_argument("--threads", type=int, help="threads (what OpenMP would use)")
+    parser.add_argument("--threads", type=int, help="threads (as OpenMP; 1 per worker)")
+    store = parser.add_argument_group("long sweeps")
+    store.add_argument(
+        "--store",
+        metavar="PATH",
+        help="Zarr store to which cells are written as they finish",
+    )
+    store.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="go on from a store that is there, also with new axes or seeds",
+    )
+    store.add_argument(
+        "--repair", action="store_true", help="compute damaged parts of the store again"
+    )
+    workers = store.add_mutually_exclusive_group()
+    workers.add_argument("--workers", type=int, metavar="N", help="worker processes")
+    workers.add_argument(
+        "--scheduler", metavar="ADDRESS", help="dask scheduler (linflow[cluster])"
+    )
     output.add_arguments(parser, "phase_diagram")
     parser.set_defaults(run=run)
 
@@ -116,11 +136,16 @@ def run(options: argparse.Namespace) -> int:
             dynamics=options.dynamics,
             distance_to=distance_to,
             dtype=options.dtype,
+            store=options.store,
+            resume="repair" if options.resume and options.repair else options.resume,
+            executor=options.scheduler or options.workers,
             n_threads=options.threads,
             rng=options.rng,
             progress=not options.quiet,
         )
     except Interrupted as stopped:
+        if options.store is not None:
+            raise
         partial = stopped.partial
         if (partial["status"] != 0).any():
             target = output.write_data(partial, out, options.data)

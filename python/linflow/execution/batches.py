@@ -60,6 +60,11 @@ class Queue:
         self._pace = 0.0  # s per cell
         self.chunk = chunk or given
 
+    @property
+    def alone(self) -> bool:
+        """Whether the next batch is to run alone."""
+        return bool(self._retries) and self._retries[0].alone
+
     def __bool__(self) -> bool:
         return bool(self._retries) or self._next < self._cells.size
 

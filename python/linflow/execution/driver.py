@@ -138,12 +138,20 @@ class _Run:
             workers = self.pool.workers
             depth = 1 if self.pool.same_thread else 2 * workers
             while self.queue and len(self.flying) < depth:
+                if self.waits():
+                    break
                 self.send(self.queue.take(workers))
             done, _ = cf.wait(self.flying, LOOK_EVERY, cf.FIRST_COMPLETED)
             losses = [batch for future in done for batch in self.receive(future)]
             if losses:
                 self.recover(losses)
             self.look()
+
+    def waits(self) -> bool:
+        """Whether the next batch must wait until no other runs, or another is alone."""
+        if self.pool.can_isolate or not self.flying:
+            return False
+        return self.queue.alone or any(one.alone for one in self.flying.values())
 
     def send(self, batch: Batch) -> None:
         """Start a batch."""
@@ -158,7 +166,13 @@ class _Run:
 
         submit = self.pool.alone if batch.alone else self.pool.submit
         columns = self.plan.grid.columns(batch.cells)
-        self.flying[submit(self.plan.work, columns, report)] = batch
+        try:
+            self.flying[submit(self.plan.work, columns, report)] = batch
+        except Exception as error:
+            if not self.pool.lost(error):
+                raise
+            self.queue.retry([batch])  # it was never there
+            self.recover([], broken=True)
 
     def receive(self, future: cf.Future[Results]) -> list[Batch]:
         """Take in what a batch gave; return it when its process was lost."""
@@ -172,13 +186,12 @@ class _Run:
             return [batch]
         raise error
 
-    def recover(self, losses: list[Batch]) -> None:
+    def recover(self, losses: list[Batch], broken: bool = False) -> None:
         """Decide what becomes of batches whose process was lost."""
-        shared = [batch for batch in losses if not batch.alone]
-        if shared:
-            # A broken pool loses all it had; what ran alone goes on.
+        if broken or any(not batch.alone for batch in losses):
+            # A broken pool loses all it had; what ran in a process of its own goes on.
             for future, batch in list(self.flying.items()):
-                if not batch.alone and self.pool.breaks_whole:
+                if self.pool.can_isolate and not batch.alone:
                     losses += self.receive(future)
             self.pool.mend()
         for batch in losses:

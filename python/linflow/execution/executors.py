@@ -62,13 +62,15 @@ if TYPE_CHECKING:
     from linflow.store.grid import Columns
     from linflow.store.results import Results
 
+PATIENCE = "10s"  # for a dask scheduler to answer
+
 
 class Pool:
     """What a sweep needs of whatever computes its batches."""
 
     inside = False  # whether batches can report to the driver and be told to stop
     same_thread = False  # whether they run in the driver's own thread
-    breaks_whole = True  # whether losing one process loses what the others were doing
+    can_isolate = True  # by a process for a batch; if not, by running nothing else
 
     def __init__(self, workers: int, n_threads: int) -> None:
         self.n_threads = n_threads
@@ -206,7 +208,7 @@ class Borrowed(Pool):
 class Dask(Pool):
     """Workers of a dask scheduler, which restarts batches of lost workers itself."""
 
-    breaks_whole = False
+    can_isolate = False
 
     def __init__(
         self, client: Any, n_threads: int, closing: Callable[[], None]
@@ -293,7 +295,7 @@ def _client(scheduler: Any) -> Any:
         )
         raise ImportError(message) from None
     try:
-        return Client(scheduler, timeout="10s", set_as_default=False)
+        return Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except OSError as error:
         message = f"executor: no dask scheduler answers at {scheduler!r}"
         raise OSError(message) from error

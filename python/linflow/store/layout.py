@@ -68,9 +68,10 @@ class Store:
             "sessions": [],
             "instruction_sets": [],
         }
-        partial = path.with_name(f".{path.name}.{os.getpid()}{chunks.PARTIAL}")
+        partial = path.with_name(f".{path.name}{chunks.PARTIAL}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(partial, ignore_errors=True)  # of a driver that was killed
             group = zarr.open_group(partial, mode="w-", zarr_format=3)
             _make_array(
                 group, "checksum", (0,), np.dtype(np.uint64), (1,), 0, ("task",), {}
