@@ -31,38 +31,40 @@ def path_of(array: Path, chunk: int, ndim: int) -> Path:
     return array.joinpath("c", str(chunk), *("0" for _ in range(ndim - 1)))
 
 
-def write(array: Path, chunk: int, values: NDArray[Any], fill: Any) -> None:
-    """Write a chunk; one of fill values alone has no file."""
+def write(array: Path, chunk: int, values: NDArray[Any]) -> None:
+    """Write a chunk, all of it or nothing."""
     target = path_of(array, chunk, values.ndim)
-    if is_fill(values, fill):
-        target.unlink(missing_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(target.name + PARTIAL)
     try:
         with partial.open("wb") as file:
-            file.write(little(values).tobytes())
+            file.write(little(values).data)
         partial.replace(target)
     except OSError:
         partial.unlink(missing_ok=True)
         raise
 
 
+def remove(array: Path, chunk: int, ndim: int) -> None:
+    """Remove a chunk: its values are then the fill value."""
+    path_of(array, chunk, ndim).unlink(missing_ok=True)
+
+
 def read(
-    array: Path, chunk: int, shape: tuple[int, ...], dtype: np.dtype[Any], fill: Any
-) -> NDArray[Any]:
-    """Return a chunk; fill values where there is no file.
+    array: Path, chunk: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any] | None:
+    """Return a chunk; None where there is no file.
 
     Raises
     ------
     ChunkDamaged
         When the file's size is not that of a chunk, or it can't be read.
     """
-    file = path_of(array, chunk, len(shape))
     try:
-        data = file.read_bytes()
+        data = path_of(array, chunk, len(shape)).read_bytes()
     except FileNotFoundError:
-        return np.full(shape, fill, dtype=dtype)
+        return None
     except OSError as error:
         message = f"{array.name}: {error.strerror}"
         raise ChunkDamaged(message) from error
@@ -71,14 +73,9 @@ def read(
         message = f"{array.name}: {len(data)} bytes instead of {expected}"
         raise ChunkDamaged(message)
     stored = np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape)
-    return stored.astype(dtype)
+    return stored.astype(dtype, copy=False)
 
 
 def little(values: NDArray[Any]) -> NDArray[Any]:
     """Return values in C order and little-endian, as they are stored."""
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-
-
-def is_fill(values: NDArray[Any], fill: Any) -> bool:
-    """Whether all values are the fill value, bit for bit."""
-    return little(values).tobytes() == little(np.full_like(values, fill)).tobytes()

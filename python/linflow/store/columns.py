@@ -67,46 +67,60 @@ def layout(grid: Grid, variables: Mapping[str, Variable]) -> list[Column]:
 
 def pack(
     columns: list[Column], size: int, parameters: Columns, results: Results
-) -> dict[str, NDArray[Any]]:
-    """Return the chunks of a batch, filled up to the size of a chunk."""
-    reason = np.zeros((results.status.size, REASON_BYTES), dtype=np.uint8)
-    for row, text in results.reasons.items():
-        letters = np.frombuffer(text.encode()[:REASON_BYTES], dtype=np.uint8)
-        reason[row, : letters.size] = letters
+) -> dict[str, NDArray[Any] | None]:
+    """Return the chunks of a batch, filled up to the size of a chunk.
+
+    None stands for fill values alone, which are not stored.
+    """
     known: dict[str, NDArray[Any]] = {
         **parameters,
         **results.values,
         "duration": results.duration,
-        "reason": reason,
         "status": results.status,
     }
-    out = {}
+    if results.reasons:
+        reason = np.zeros((results.status.size, REASON_BYTES), dtype=np.uint8)
+        for row, text in results.reasons.items():
+            letters = np.frombuffer(text.encode()[:REASON_BYTES], dtype=np.uint8)
+            reason[row, : letters.size] = letters
+        known["reason"] = reason
+    out: dict[str, NDArray[Any] | None] = {}
     for column in columns:
-        chunk = np.full((size, *column.shape), column.fill, dtype=column.dtype)
+        out[column.name] = None
         if column.name in known:
+            chunk = np.full((size, *column.shape), column.fill, dtype=column.dtype)
+            blank = chunk.tobytes()
             chunk[: results.status.size] = known[column.name]
-        out[column.name] = chunk
+            if chunk.tobytes() != blank:
+                out[column.name] = chunk
     return out
 
 
 def read(
     path: Path, columns: list[Column], chunk: int, size: int
-) -> dict[str, NDArray[Any]]:
-    """Return the chunks of a batch as they are on the disk."""
+) -> dict[str, NDArray[Any] | None]:
+    """Return the chunks of a batch as they are; None where there is no file."""
     return {
-        one.name: chunks.read(
-            path / one.name, chunk, (size, *one.shape), one.dtype, one.fill
-        )
+        one.name: chunks.read(path / one.name, chunk, (size, *one.shape), one.dtype)
         for one in columns
     }
 
 
 def unpack(
-    table: dict[str, NDArray[Any]], names: tuple[str, ...]
+    columns: list[Column], table: dict[str, NDArray[Any] | None], names: tuple[str, ...]
 ) -> tuple[dict[str, NDArray[Any]], Results]:
     """Return parameters and results of the finished cells of a batch."""
-    done = table["status"] != 0
-    rows = {name: values[done] for name, values in table.items()}
+    status = table["status"]
+    assert status is not None
+    done = np.flatnonzero(status)
+    rows = {}
+    for column in columns:
+        chunk = table[column.name]
+        rows[column.name] = (
+            np.full((done.size, *column.shape), column.fill, dtype=column.dtype)
+            if chunk is None
+            else chunk[done]
+        )
     letters = rows.pop("reason")
     results = Results(
         values={},
@@ -122,15 +136,15 @@ def unpack(
     return parameters, results
 
 
-def checksum(columns: list[Column], table: dict[str, NDArray[Any]]) -> int:
+def checksum(table: dict[str, NDArray[Any] | None]) -> int:
     """Return a digest of a batch's chunks; those of fill values alone count nothing.
 
     So an array that the store gets later does not change it, and a lost file does.
     """
     digest = hashlib.blake2b(digest_size=8)
-    for column in sorted(columns, key=lambda one: one.name):
-        values = table[column.name]
-        if not chunks.is_fill(values, column.fill):
-            digest.update(column.name.encode())
-            digest.update(chunks.little(values).tobytes())
+    for name in sorted(table):
+        values = table[name]
+        if values is not None:
+            digest.update(name.encode())
+            digest.update(chunks.little(values).data)
     return int.from_bytes(digest.digest(), "little")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMAT = "linflow_store"
 VERSION = 1
+FIRST = 64  # batches that a new store has room for
 
 
 class StoreDamaged(RuntimeError):
@@ -76,7 +77,7 @@ class Store:
             _make_array(
                 group, "checksum", (0,), np.dtype(np.uint64), (1,), 0, ("task",), {}
             )
-            group.attrs.update(record)
+            group.update_attributes(record)
             partial.replace(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -163,7 +164,7 @@ class Store:
         import zarr
 
         self.record |= entries
-        zarr.open_group(self.path, mode="r+").attrs.update(self.record)
+        zarr.open_group(self.path, mode="r+").update_attributes(self.record)
 
     def grow(self, grid: Grid) -> None:
         """Note that these cells are asked for, too."""
@@ -179,25 +180,28 @@ class Store:
         if self.batch != batch or self.variables != dict(variables):
             words = {name: asdict(one) for name, one in variables.items()}
             self.update(batch=batch, variables=words)
-            self._reserve(self._capacity)
+            self._reserve(max(self._capacity, FIRST))
 
     def write(self, parameters: Mapping[str, NDArray[Any]], results: Results) -> None:
         """Add a batch of finished cells."""
         assert self.batch is not None
         slot = next(self._free)
         if slot >= self._capacity:
-            self._reserve(max(2 * self._capacity, 16))
+            self._reserve(2 * self._capacity)
         if results.instruction_set not in ("", *self.record["instruction_sets"]):
             known = self.record["instruction_sets"]
             self.update(instruction_sets=[*known, results.instruction_set])
         columns = self._columns()
         table = pack(columns, self.batch, self._encode(parameters), results)
-        seal = np.array([checksum(columns, table)], dtype=np.uint64)
-        for column in columns[:-1]:
-            chunks.write(self.path / column.name, slot, table[column.name], column.fill)
-        chunks.write(self.path / "checksum", slot, seal, 0)
-        status = columns[-1]
-        chunks.write(self.path / status.name, slot, table[status.name], status.fill)
+        seal = np.array([checksum(table)], dtype=np.uint64)
+        for column in columns:
+            array, chunk = self.path / column.name, table[column.name]
+            if column.name == "status":  # the last: what it is to vouch for is there
+                chunks.write(self.path / "checksum", slot, seal)
+            if chunk is None:
+                chunks.remove(array, slot, 1 + len(column.shape))
+            else:
+                chunks.write(array, slot, chunk)
 
     def batches(self) -> list[int]:
         """Return the numbers of the batches that are there."""
@@ -217,16 +221,16 @@ class Store:
         assert self.batch is not None
         columns = self._columns()
         table = read(self.path, columns, slot, self.batch)
-        seal = chunks.read(self.path / "checksum", slot, (1,), np.dtype(np.uint64), 0)
-        if int(seal[0]) != checksum(columns, table):
+        seal = chunks.read(self.path / "checksum", slot, (1,), np.dtype(np.uint64))
+        if seal is None or table["status"] is None or int(seal[0]) != checksum(table):
             message = "the checksum does not match"
             raise chunks.ChunkDamaged(message)
-        parameters, results = unpack(table, self.grid.names)
+        parameters, results = unpack(columns, table, self.grid.names)
         return self._decode(parameters), results
 
     def drop(self, slot: int) -> None:
         """Forget a batch: its cells count as not computed."""
-        chunks.path_of(self.path / "status", slot, 1).unlink(missing_ok=True)
+        chunks.remove(self.path / "status", slot, 1)
 
     def _columns(self) -> list[Column]:
         return layout(self.grid, self.variables)
