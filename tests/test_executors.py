@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import xarray as xr
 
 import linflow as lf
 from sweeping import GRID, cluster, draw, mortal, same, spawned
@@ -137,6 +138,32 @@ def test_a_cell_that_ends_its_dask_worker(tmp_path: Path) -> None:
     assert int(lost.sum()) == 1
     assert bool(lost.sel(x=0.0, n=2))
     assert (data.status.where(~lost, 1) == lf.Status.REACHED_END).all()
+
+
+def test_a_function_that_workers_can_not_import() -> None:
+    script = (
+        "import linflow as lf\n"
+        "def value(x): return x\n"
+        "lf.sweep(value, {'x': [1, 2]}, executor=1, progress=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("TypeError: function can't be loaded in a worker process")
+
+
+def test_an_executor_that_is_shut_down() -> None:
+    with cf.ThreadPoolExecutor(2) as executor:
+
+        def stop(done: int) -> None:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+        words: dict[str, Any] = {"executor": executor, "progress": stop, "batch": 1}
+        with pytest.raises(RuntimeError, match="dropped a batch|after shutdown") as end:
+            lf.sweep(draw, GRID, **words)
+    assert isinstance(end.value.partial, xr.Dataset)  # type: ignore[attr-defined]
 
 
 def test_a_script_without_guard_is_told(tmp_path: Path) -> None:

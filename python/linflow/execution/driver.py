@@ -178,7 +178,14 @@ class _Run:
         """Take in what a batch gave; return it when its process was lost."""
         batch = self.flying.pop(future)
         self.running.pop(id(batch), None)
-        error = future.exception()
+        try:
+            error = future.exception()
+        except cf.CancelledError:
+            message = (
+                "executor: it dropped a batch (was it shut down?); call again with the "
+                "same store to go on"
+            )
+            raise RuntimeError(message) from None
         if error is None:
             self.accept(batch.cells, future.result())
             return []

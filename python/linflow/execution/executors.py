@@ -50,10 +50,11 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 import os
+import pickle
 from typing import TYPE_CHECKING, Any
 
 from linflow import _validate as validate
-from linflow.execution.processes import Processes
+from linflow.execution.processes import Processes, call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +142,28 @@ class Threads(Pool):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
-class NewProcesses(Pool):
+class Isolating(Pool):
+    """A pool that can start a process for one batch."""
+
+    def __init__(self, workers: int, n_threads: int) -> None:
+        super().__init__(workers, n_threads)
+        self._alone: list[Processes] = []
+
+    def alone(self, work: Work, columns: Columns, report: Report) -> cf.Future[Results]:
+        """Start a batch in a new process, which ends with it."""
+        process = Processes(1, self.n_threads)
+        self._alone = [one for one in self._alone if not one.over] + [process]
+        future = process.submit_work(work, columns)
+        future.add_done_callback(lambda _: process.let_go())
+        return future
+
+    def close(self) -> None:
+        """End the processes that were started for one batch."""
+        for process in self._alone:
+            process.close()
+
+
+class NewProcesses(Isolating):
     """Processes of our own."""
 
     def __init__(self, workers: int, n_threads: int) -> None:
@@ -153,11 +175,7 @@ class NewProcesses(Pool):
         self, work: Work, columns: Columns, report: Report
     ) -> cf.Future[Results]:
         """Start a batch in one of the processes."""
-        return self._processes.submit(work, columns, self.n_threads)
-
-    def alone(self, work: Work, columns: Columns, report: Report) -> cf.Future[Results]:
-        """Start a batch in a process for it alone."""
-        return submit_alone(work, columns, self.n_threads)
+        return self._processes.submit_work(work, columns)
 
     def mend(self) -> None:
         """Start new processes for those lost."""
@@ -166,10 +184,11 @@ class NewProcesses(Pool):
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
+        super().close()
         self._processes.close()
 
 
-class Borrowed(Pool):
+class Borrowed(Isolating):
     """Somebody's executor, which stays theirs: it is not shut down here."""
 
     def __init__(self, executor: cf.Executor, n_threads: int) -> None:
@@ -180,29 +199,31 @@ class Borrowed(Pool):
             known if isinstance(known, int) and known else os.cpu_count() or 1,
             n_threads,
         )
-        self._executor: cf.Executor | Processes = executor
-        self._own = False
+        self._executor = executor
+        self._own: Processes | None = None
 
     def submit(
         self, work: Work, columns: Columns, report: Report
     ) -> cf.Future[Results]:
         """Start a batch."""
+        if self._own is not None:
+            return self._own.submit_work(work, columns)
+        if isinstance(self._executor, cf.ProcessPoolExecutor):
+            parcel = pickle.dumps(work)
+            return self._executor.submit(call, parcel, columns, self.n_threads)
         return self._executor.submit(work, columns, self.n_threads)
-
-    def alone(self, work: Work, columns: Columns, report: Report) -> cf.Future[Results]:
-        """Start a batch in a new process for it alone."""
-        return submit_alone(work, columns, self.n_threads)
 
     def mend(self) -> None:
         """Go on in processes of our own: a broken pool stays broken."""
-        self.close()
-        self._executor = Processes(self.workers, self.n_threads)
-        self._own = True
+        if self._own is not None:
+            self._own.close()
+        self._own = Processes(self.workers, self.n_threads)
 
     def close(self) -> None:
         """End only what is our own."""
-        if self._own and isinstance(self._executor, Processes):
-            self._executor.close()
+        super().close()
+        if self._own is not None:
+            self._own.close()
 
 
 class Dask(Pool):
@@ -244,14 +265,6 @@ class Dask(Pool):
         """Drop what was sent and leave the scheduler as it was."""
         self._executor.shutdown(wait=False)
         self._closing()
-
-
-def submit_alone(work: Work, columns: Columns, n_threads: int) -> cf.Future[Results]:
-    """Start a batch in a new process, which ends with it."""
-    process = Processes(1, n_threads)
-    future = process.submit(work, columns, n_threads)
-    future.add_done_callback(lambda _: process.let_go())
-    return future
 
 
 def open_pool(executor: Any, n_threads: int | None, here: Callable[[], Pool]) -> Pool:

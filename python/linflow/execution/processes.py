@@ -6,6 +6,7 @@ import concurrent.futures as cf
 import contextlib
 import multiprocessing as mp
 import os
+import pickle
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
+
+    from linflow.execution.work import Work
+    from linflow.store.grid import Columns
+    from linflow.store.results import Results
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -29,6 +34,7 @@ class Processes:
         reader, self._leash = context.Pipe(duplex=False)
         self._reader = reader
         self._n_threads = n_threads
+        self.over = False  # whether nothing runs any more
         self._executor = cf.ProcessPoolExecutor(
             workers, mp_context=context, initializer=_start, initargs=(reader,)
         )
@@ -37,6 +43,10 @@ class Processes:
         """Call a function in one of the processes."""
         with _environment(self._n_threads):  # a process may be started by this
             return self._executor.submit(function, *arguments)
+
+    def submit_work(self, work: Work, columns: Columns) -> cf.Future[Results]:
+        """Start a batch in one of the processes."""
+        return self.submit(call, pickle.dumps(work), columns, self._n_threads)
 
     def check(self) -> None:
         """Wait until a process answers.
@@ -61,6 +71,7 @@ class Processes:
 
     def let_go(self) -> None:
         """Let the processes end once their work is done."""
+        self.over = True
         self._executor.shutdown(wait=False)
 
     def close(self) -> None:
@@ -68,6 +79,23 @@ class Processes:
         self._leash.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
+
+
+def call(parcel: bytes, columns: Columns, n_threads: int) -> Results:
+    """Compute a batch in a worker.
+
+    The work comes pickled by itself: if that can't be undone here, the error travels
+    back, whereas the pool's own unpickling would end the process.
+    """
+    try:
+        work: Work = pickle.loads(parcel)
+    except Exception as error:
+        message = (
+            f"function can't be loaded in a worker process ({error}): define it in a "
+            "module that workers can import"
+        )
+        raise TypeError(message) from error
+    return work(columns, n_threads)
 
 
 def _start(leash: Connection) -> None:

@@ -116,12 +116,14 @@ class Store:
             try:
                 # A record lock, which forked workers do not inherit.
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            except (BlockingIOError, PermissionError) as error:
                 self.close()
                 message = (
                     f"store {str(self.path)!r} is being written by another process"
                 )
                 raise BlockingIOError(error.errno, message) from error
+            except OSError:
+                pass  # a file system without locks
         for partial in self.path.glob(f"**/*{chunks.PARTIAL}"):
             partial.unlink(missing_ok=True)
         self.record = _record(self.path)  # as the last writer left it
