@@ -161,7 +161,9 @@ def test_an_executor_that_is_shut_down() -> None:
             executor.shutdown(wait=False, cancel_futures=True)
 
         words: dict[str, Any] = {"executor": executor, "progress": stop, "batch": 1}
-        with pytest.raises(RuntimeError, match="dropped a batch|after shutdown") as end:
+        with pytest.raises(
+            RuntimeError, match=r"dropped a batch|after shutdown"
+        ) as end:
             lf.sweep(draw, GRID, **words)
     assert isinstance(end.value.partial, xr.Dataset)  # type: ignore[attr-defined]
 

@@ -23,6 +23,7 @@ def test_python_blocks_run_in_order(
         exec(compile(block, str(README), "exec"), names)
     assert (tmp_path / "dynamics.png").stat().st_size > 10_000
     assert names["flow"].exact is False
+    assert dict(names["data"].sizes) == {"rank": 2, "noise": 2, "seed": 3}
     assert (
         names["lf"]
         .closed_form(names["task"], names["balanced"], times=names["times"])

@@ -118,9 +118,7 @@ class Store:
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError) as error:
                 self.close()
-                message = (
-                    f"store {str(self.path)!r} is being written by another process"
-                )
+                message = f"store {str(self.path)!r} is in use by another process"
                 raise BlockingIOError(error.errno, message) from error
             except OSError:
                 pass  # a file system without locks
