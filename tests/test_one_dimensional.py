@@ -173,6 +173,21 @@ def test_mechanisms_say_why_they_are_not_defined() -> None:
             np.testing.assert_array_equal(np.isfinite(getattr(values, name)), empty)
 
 
+def test_starts_with_zero_layers() -> None:
+    nothing = lf.OneDimensional([0.0, 0], [0.0, 0]).solve([0, 1, INF])
+    np.testing.assert_array_equal(nothing.output, 0)
+    assert np.isnan(nothing.kernel_change).all()
+    assert np.isnan(nothing.alignment).all()
+    one = lf.OneDimensional([0.0, 0], [1.0, 2], cross_moment=-1).solve([0, 1, INF])
+    assert np.isnan(one.alignment[0])
+    np.testing.assert_allclose(one.alignment[1:], -1)
+    assert one.output[2] == pytest.approx(-1)
+    unlearned = lf.OneDimensional([1.0, 2], [0.5, 1], cross_moment=0).solve([0, INF])
+    assert unlearned.output[1] == 0
+    assert unlearned.kernel_change[1] == pytest.approx(-0.4)
+    assert unlearned.mechanisms.reason[1] == "the output is zero"
+
+
 def test_a_single_neuron_learns_by_rescaling_alone() -> None:
     run = lf.OneDimensional([0.1], [0.3]).solve([0, 1, 2])
     np.testing.assert_allclose(run.alignment, 1)
@@ -278,6 +293,9 @@ def test_to_xarray() -> None:
         ({"direction": [1.0]}, "direction must be None with a vector w"),
         ({"u": []}, "u must not be empty"),
         ({"u": [1, np.inf]}, "u must be finite"),
+        ({"u": [1e-200, 0]}, "u must be zero or between 1e-60 and 1e"),
+        ({"w": [1e200, 0]}, "w must be zero or between 1e-60 and 1e"),
+        ({"cross_moment": 1e300, "second_moment": 1e-300}, "the target, must be fin"),
         ({"u": 3.0}, "u must be one-dimensional"),
     ],
 )

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 
+# Of weights: their fourth powers, and eighth powers of large ones, are used.
+_SMALLEST, _LARGEST = 1e-60, 1e30
+
+
 class OneDimensional:
     """A two-layer network on one-dimensional data, solved exactly.
 
@@ -93,8 +97,23 @@ class OneDimensional:
     ) -> None:
         outer = validate.vector("u", u)
         inner = _along(w, direction, len(outer))
+        for name, layer in (("u", outer), ("w", inner)):
+            largest = float(abs(layer).max())
+            if largest and not _SMALLEST <= largest <= _LARGEST:
+                message = (
+                    f"{name} must be zero or between {_SMALLEST:g} and "
+                    f"{_LARGEST:g} in size, so that its powers are numbers; its "
+                    f"largest entry is {largest:g}"
+                )
+                raise ValueError(message)
         self.second_moment = validate.real("second_moment", second_moment, above=0)
         self.cross_moment = validate.real("cross_moment", cross_moment)
+        if not np.isfinite(self.target):
+            message = (
+                "cross_moment / second_moment, the target, must be finite, not "
+                f"{self.cross_moment:g} / {self.second_moment:g}"
+            )
+            raise ValueError(message)
         self.rescaling = Rescaling.check(learning_rates, scale, frozen=False)
         self.network = Network(inner[:, None], outer[None, :]).compress()
         self._levels = _levels(self.network, self.rescaling)
@@ -170,7 +189,8 @@ class OneDimensional:
     @property
     def target(self) -> float:
         """The output f* = E[a y] / E[a^2] that minimises the loss."""
-        return self.cross_moment / self.second_moment
+        with np.errstate(over="ignore"):
+            return float(np.divide(self.cross_moment, self.second_moment))
 
     @property
     def task(self) -> Task:

@@ -108,9 +108,10 @@ class OneDimensionalRun:
         """Relative change of the kernel since t = 0; NaN for one that was zero."""
         f0, kappa = self.start.output, self.start.kappa
         before, now = np.hypot(f0, kappa), np.hypot(self.output, kappa)
-        growth = (self.output - f0) * ((self.output + f0) / (now + before))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(growth / before)
+        with np.errstate(invalid="ignore"):  # 0 / 0 for a kernel of zero
+            return np.asarray(
+                (self.output - f0) / before * ((self.output + f0) / (now + before))
+            )
 
     @property
     def mechanisms(self) -> Mechanisms:

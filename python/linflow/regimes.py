@@ -256,6 +256,11 @@ def laziness(
         When an argument is out of its range, `init` does not fit the task, or there is
         one with a `OneDimensional`.
 
+    Notes
+    -----
+    For a lam-balanced network narrower than the side that lam needs (delayed rich) it
+    is the number of its modes, but does not tell what its kernel does.
+
     Examples
     --------
     The same number from three papers:
