@@ -1,8 +1,9 @@
 """Which layer carries the structure of the task: representations by balance level.
 
 [DAP]: items of a tree (as in Saxe, McClelland, Ganguli 2019) are learned by networks of
-different lam. The small layer takes on the structure of the task, the large one keeps
-what it was; at lam = 0 both do.
+different lam. The small layer takes on the structure of the task, at lam = 0 both do.
+The large one keeps what it was where it fills its side (here lam < 0, width = d_in);
+elsewhere it turns, but late (lam > 0).
 """
 
 from __future__ import annotations
