@@ -1,5 +1,4 @@
 #include "linflow/flow_run.hpp"
-#include "linflow/integrators/lie.hpp"
 
 #include "costs.hpp"
 #include "layers.hpp"
@@ -78,7 +77,14 @@ py::dict flow_to_dict(FlowRecord<Scalar>&& record,
     out["weights"] = to_array(std::move(record.weights), {points, size});
   }
   out["last_product"] = std::move(record.last_product);
-  out["layers"] = unpack_layers(record.last_state, shape.widths);
+  const Index units = // differs after a run in Gram form
+      shape.widths.size() == 3 ? record.last_state.size() / (d_in + d_out) : 0;
+  auto widths = shape.widths;
+  if (units > 0) {
+    widths[1] = units;
+  }
+  out["layers"] = unpack_layers(record.last_state, widths);
+  out["form"] = record.form;
   out["status"] = static_cast<int>(record.status);
   out["time"] = record.time;
   out["atol"] = record.atol;
@@ -123,7 +129,6 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
                                   save_product,
                                   save_weights,
                                   land};
-        FactorFlow<Scalar> system(cost, shape);
         Poller poller(std::move(progress));
         std::atomic<bool> cancelled{false};
         FlowRecord<Scalar> record;
@@ -134,12 +139,7 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
               cancelled = true;
             }
           });
-          std::unique_ptr<Method<Scalar>> conserving;
-          if (method == "lie4") {
-            conserving = std::make_unique<LieMethod<Scalar>>(cost, shape);
-          }
-          run_flow<Scalar>(
-              system, start, options, std::move(conserving), control, record);
+          run_network_flow<Scalar>(cost, shape, start, options, control, record);
         }
         auto out = flow_to_dict(std::move(record), options, shape);
         const auto* user = dynamic_cast<UserCost<Scalar>*>(&cost);

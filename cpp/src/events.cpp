@@ -15,7 +15,7 @@ template <class Scalar>
 EventWatch<Scalar>::EventWatch(Flow<Scalar>& flow, const std::vector<EventRule>& rules)
     : flow_(flow), rules_(rules), signs_(rules.size(), 0),
       spectrum_(flow.d_out(), flow.d_in()),
-      singular_values_(std::min(flow.d_out(), flow.d_in())), y_(flow.size()),
+      singular_values_(std::min(flow.d_out(), flow.d_in())), y_(flow.visible()),
       A_(flow.d_out(), flow.d_in()), wide_(flow.d_out(), flow.d_in()) {}
 
 template <class Scalar>

@@ -1,5 +1,8 @@
 #include "linflow/flow_run.hpp"
 
+#include "linflow/gram.hpp"
+#include "linflow/integrators/lie.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -19,6 +22,14 @@ public:
       spectrum_.emplace(flow.d_out(), flow.d_in(), options.spectrum);
     }
     record.last_product.resize(flow.d_out(), flow.d_in());
+    if (options.save_product) {
+      record.product.reserve(options.times.size() *
+                             static_cast<std::size_t>(record.last_product.size()));
+    }
+    if (options.save_weights) {
+      record.weights.reserve(options.times.size() *
+                             static_cast<std::size_t>(flow.size()));
+    }
   }
 
   [[nodiscard]] bool done() const { return next_ == options_.times.size(); }
@@ -71,7 +82,7 @@ Status integrate(Flow<Scalar>& flow,
                     : options.atol;
   integrator.set_atol(record.atol);
   watch.begin(integrator.state());
-  Vector<Scalar> buffer(start.size());
+  Vector<Scalar> buffer(options.save_weights ? flow.size() : flow.visible());
   const double end = options.times.back();
   // A residual this small is the rounding of many stages, and nothing follows from it.
   const double rest = std::max(64.0 * std::numeric_limits<Scalar>::epsilon(),
@@ -115,7 +126,65 @@ Status integrate(Flow<Scalar>& flow,
   return Status::reached_end;
 }
 
+// The run in Gram form, where that suits; false when it does not, or when positivity
+// was lost after all.
+template <class Scalar>
+bool run_gram(Cost<Scalar>& cost,
+              const LayerShape& shape,
+              const VectorIn<Scalar>& start,
+              const FlowOptions& options,
+              Control& control,
+              FlowRecord<Scalar>& record) {
+  auto* quadratic = dynamic_cast<QuadraticCost<Scalar>*>(&cost);
+  if (quadratic == nullptr || !quadratic->plain() || !GramFlow<Scalar>::fits(shape) ||
+      options.save_weights || options.integrator.fixed_step > 0.0) {
+    return false;
+  }
+  const Index d_in = shape.widths[0];
+  const Index units = shape.widths[1];
+  const Index d_out = shape.widths[2];
+  Matrix<Scalar> X =
+      Eigen::Map<const Matrix<Scalar>>(start.data(), units, d_in).transpose();
+  Matrix<Scalar> Y =
+      Eigen::Map<const Matrix<Scalar>>(start.data() + units * d_in, d_out, units);
+  GramFlow<Scalar> flow(*quadratic);
+  Vector<Scalar> state;
+  flow.pack(X, Y, state);
+  if (!flow.keeps_positivity(state, options.integrator.rtol)) {
+    return false;
+  }
+  FlowRecord<Scalar> found;
+  run_flow<Scalar>(flow, state, options, nullptr, control, found);
+  if (found.status == Status::diverged || found.status == Status::step_underflow ||
+      !flow.unpack(found.last_state, X, Y)) {
+    return false;
+  }
+  record = std::move(found);
+  record.form = "gram";
+  X.transposeInPlace();
+  record.last_state.resize(X.size() + Y.size());
+  record.last_state << X.reshaped(), Y.reshaped();
+  return true;
+}
+
 } // namespace
+
+template <class Scalar>
+void run_network_flow(Cost<Scalar>& cost,
+                      const LayerShape& shape,
+                      const VectorIn<Scalar>& weights,
+                      const FlowOptions& options,
+                      Control& control,
+                      FlowRecord<Scalar>& record) {
+  std::unique_ptr<Method<Scalar>> conserving;
+  if (options.integrator.method == "lie4") {
+    conserving = std::make_unique<LieMethod<Scalar>>(cost, shape);
+  } else if (run_gram(cost, shape, weights, options, control, record)) {
+    return;
+  }
+  FactorFlow<Scalar> flow(cost, shape);
+  run_flow<Scalar>(flow, weights, options, std::move(conserving), control, record);
+}
 
 template <class Scalar>
 void run_flow(Flow<Scalar>& flow,
@@ -144,7 +213,13 @@ void run_flow(Flow<Scalar>& flow,
                                  const FlowOptions&,                                   \
                                  std::unique_ptr<Method<Scalar>>,                      \
                                  Control&,                                             \
-                                 FlowRecord<Scalar>&);
+                                 FlowRecord<Scalar>&);                                 \
+  template void run_network_flow<Scalar>(Cost<Scalar>&,                                \
+                                         const LayerShape&,                            \
+                                         const VectorIn<Scalar>&,                      \
+                                         const FlowOptions&,                           \
+                                         Control&,                                     \
+                                         FlowRecord<Scalar>&);
 
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)

@@ -1,5 +1,6 @@
 #include "linflow/layers.hpp"
 
+#include "linflow/linear_algebra.hpp"
 #include "linflow/products.hpp"
 
 #include <cmath>
@@ -7,40 +8,6 @@
 #include <utility>
 
 namespace linflow {
-namespace {
-
-// A direction that no symmetry makes orthogonal to anything.
-template <class Scalar> void unbiased(Vector<Scalar>& direction) {
-  for (Index i = 0; i < direction.size(); ++i) {
-    direction[i] = i % 2 == 0 ? Scalar(1) : Scalar(-0.6);
-  }
-}
-
-// ‖M‖_op by power iteration from a kept direction, from below; 5 % are added for
-// iterations that end early.
-template <class Scalar>
-double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
-                     Vector<Scalar>& direction,
-                     Vector<Scalar>& image) {
-  double square = 0.0;
-  for (int i = 0; i < 40; ++i) {
-    direction.normalize();
-    image.noalias() = M * direction;
-    direction.noalias() = M.transpose() * image;
-    const double previous =
-        std::exchange(square, static_cast<double>(direction.norm()));
-    if (!(square > 0.0)) {
-      unbiased(direction);
-      return 0.0;
-    }
-    if (i > 2 && square - previous < 0.01 * square) {
-      break;
-    }
-  }
-  return 1.05 * std::sqrt(square);
-}
-
-} // namespace
 
 template <class Scalar>
 Layers<Scalar>::Layers(LayerShape shape) : shape_(std::move(shape)) {
@@ -60,8 +27,7 @@ Layers<Scalar>::Layers(LayerShape shape) : shape_(std::move(shape)) {
   }
   if (depth == 2) {
     for (const Index columns : {d_in(), shape_.widths[1], d_in()}) {
-      directions_.emplace_back(columns);
-      unbiased(directions_.back());
+      directions_.push_back(unbiased_direction<Scalar>(columns));
     }
     for (const Index rows : {shape_.widths[1], d_out(), d_out()}) {
       images_.emplace_back(rows);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace linflow {
 
@@ -70,6 +71,44 @@ SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
           wide.V.template cast<Scalar>()};
 }
 
+template <class Scalar> Vector<Scalar> unbiased_direction(Index size) {
+  Vector<Scalar> direction(size);
+  for (Index i = 0; i < size; ++i) {
+    direction[i] = i % 2 == 0 ? Scalar(1) : Scalar(-0.6);
+  }
+  return direction;
+}
+
+template <class Scalar>
+double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
+                     Vector<Scalar>& direction,
+                     Vector<Scalar>& image) {
+  double square = 0.0;
+  for (int i = 0; i < 40; ++i) {
+    direction.normalize();
+    image.noalias() = M * direction;
+    direction.noalias() = M.transpose() * image;
+    const double previous =
+        std::exchange(square, static_cast<double>(direction.norm()));
+    if (!(square > 0.0)) {
+      direction = unbiased_direction<Scalar>(direction.size());
+      return 0.0;
+    }
+    if (i > 2 && square - previous < 0.01 * square) {
+      break;
+    }
+  }
+  return 1.05 * std::sqrt(square);
+}
+
+template Vector<double> unbiased_direction<double>(Index);
+template Vector<float> unbiased_direction<float>(Index);
+template double operator_norm<double>(const Eigen::Ref<const Matrix<double>>&,
+                                      Vector<double>&,
+                                      Vector<double>&);
+template double operator_norm<float>(const Eigen::Ref<const Matrix<float>>&,
+                                     Vector<float>&,
+                                     Vector<float>&);
 template SingularVectors<double> singular_vectors<double>(const Matrix<double>&);
 template SingularVectors<float> singular_vectors<float>(const Matrix<float>&);
 

@@ -108,7 +108,8 @@ def gradient_flow(
     track : {"order", "modes"}
         As for `gradient_descent`, from save point to save point.
     save_product, save_weights : bool
-        Keep the output map, or all layers, at save points.
+        Keep the output map, or all layers, at save points. With `save_weights` the run
+        keeps the hidden basis of `init`; see the notes.
     save_gram : bool
         Keep ``W1^T W1`` and ``W2 W2^T`` at save points, for `linflow.observables`; two
         layers.
@@ -141,6 +142,13 @@ def gradient_flow(
     -----
     Cost: three products of d_out x d_in x min(width, d_in + d_out) per right-hand side
     for two layers; each save point costs one more.
+
+    Half of that, and next to nothing for save points, in Gram form: A, ``C1 = W1^T W1``
+    and ``C2 = W2 W2^T`` instead of weights, for two layers of unit rates and scale with
+    d_in + d_out hidden units or more under the plain cost, where `rtol` leaves P
+    positive definite beyond doubt. ``.network`` is then the triangular factor of P: the
+    network up to a rotation of its hidden space, on which nothing outside depends.
+    ``.attrs["form"]`` tells, "gram" or "factors".
 
     References
     ----------
@@ -311,6 +319,6 @@ def _trajectory(
         rhs_evaluations=record["rhs_evaluations"],
         segments=segments,
         step_size=step_size,
-        attrs={"atol": record["atol"]},
+        attrs={"atol": record["atol"], "form": record["form"]},
         **known,
     )

@@ -58,6 +58,9 @@ public:
   void gradient(const Matrix<Scalar>& A, Matrix<Scalar>& G) override;
   Errors errors(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;
   [[nodiscard]] double curvature() const override { return data_.curvature; }
+  [[nodiscard]] const Matrix<Scalar>& target() const { return data_.target; }
+  // C = ½‖A − T‖², without covariance and mask.
+  [[nodiscard]] bool plain() const { return !data_.covariance && !data_.mask; }
   double residual_size(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;
   [[nodiscard]] double target_size() override { return target_size_; }
 

@@ -12,6 +12,9 @@ template <class Scalar> class Flow : public System<Scalar> {
 public:
   [[nodiscard]] virtual Index d_out() const = 0;
   [[nodiscard]] virtual Index d_in() const = 0;
+  // Leading entries of the state that product() and look() read; they take states cut
+  // off there.
+  [[nodiscard]] virtual Index visible() const { return this->size(); }
   // The output map of a state.
   virtual void product(const VectorIn<Scalar>& y, Matrix<Scalar>& A) = 0;
   // The same, and its errors.

@@ -6,6 +6,7 @@
 #include "linflow/spectrum.hpp"
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace linflow {
@@ -31,9 +32,10 @@ template <class Scalar> struct FlowRecord {
   Matrix<Scalar> last_product;
   Vector<Scalar> last_state;
   Status status = Status::pending;
-  std::vector<Event> events; // in the order of their times
-  double time = 0.0;         // reached
-  double atol = 0.0;         // used
+  std::vector<Event> events;    // in the order of their times
+  double time = 0.0;            // reached
+  double atol = 0.0;            // used
+  std::string form = "factors"; // of the state: factors or gram
   Index evaluations = 0;
   std::vector<Segment> segments;
 };
@@ -48,5 +50,17 @@ void run_flow(Flow<Scalar>& flow,
               std::unique_ptr<Method<Scalar>> conserving,
               Control& control,
               FlowRecord<Scalar>& record);
+
+// The same for a network, in the cheapest form of its state: Gram matrices where they
+// suit and positivity is safe (gram.hpp), factors otherwise. last_state holds weights;
+// after a run in Gram form those of the triangular factor of P, which has d_in + d_out
+// hidden units and is the network up to a rotation of hidden space.
+template <class Scalar>
+void run_network_flow(Cost<Scalar>& cost,
+                      const LayerShape& shape,
+                      const VectorIn<Scalar>& weights,
+                      const FlowOptions& options,
+                      Control& control,
+                      FlowRecord<Scalar>& record);
 
 } // namespace linflow

@@ -32,4 +32,14 @@ template <class Scalar> struct SingularVectors {
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
 
+// A direction that no symmetry makes orthogonal to anything.
+template <class Scalar> Vector<Scalar> unbiased_direction(Index size);
+
+// ‖M‖_op by power iteration from a kept direction (columns of M; `image`: its rows),
+// from below; 5 % are added for iterations that end early.
+template <class Scalar>
+double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
+                     Vector<Scalar>& direction,
+                     Vector<Scalar>& image);
+
 } // namespace linflow

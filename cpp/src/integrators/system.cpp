@@ -18,8 +18,8 @@ void combine(const Vector<Scalar>& y,
              std::span<const double> weights,
              const Matrix<Scalar>& slopes,
              Vector<Scalar>& out) {
-  for (Index begin = 0; begin < y.size(); begin += kBlock) {
-    const Index count = std::min(kBlock, y.size() - begin);
+  for (Index begin = 0; begin < out.size(); begin += kBlock) {
+    const Index count = std::min(kBlock, out.size() - begin);
     auto block = out.segment(begin, count);
     block = y.segment(begin, count);
     for (std::size_t i = 0; i < weights.size(); ++i) {

@@ -52,7 +52,7 @@ public:
   // To be called before interpolate(): false when the step is too long for its dense
   // output, and has to be attempted again (shorter; that is arranged).
   bool prepare_dense();
-  // y(t) within the step that attempt() made.
+  // y(t) within the step that attempt() made, as many leading entries as out has.
   void interpolate(double t, Vector<Scalar>& out);
   // Moves to the end of the step, or to t within it (which costs one slope).
   void commit();

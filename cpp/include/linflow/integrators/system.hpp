@@ -45,7 +45,8 @@ template <class Scalar> struct Step {
   int degree = 0;
 };
 
-// out = y + h Σ_i c_i k_i, in blocks that stay in the first-level cache.
+// out = y + h Σ_i c_i k_i, as many leading entries as out has, in blocks that stay in
+// the first-level cache.
 template <class Scalar>
 void combine(const Vector<Scalar>& y,
              double h,
@@ -58,7 +59,7 @@ template <class Scalar>
 double
 combined_norm(double h, std::span<const double> weights, const Matrix<Scalar>& slopes);
 
-// y(t + θh) of the finished step.
+// y(t + θh) of the finished step, as many leading entries as out has.
 template <class Scalar>
 void interpolate(const Step<Scalar>& step, double theta, Vector<Scalar>& out);
 
