@@ -142,6 +142,73 @@ def test_closed_form_equals_descent_of_small_steps() -> None:
     np.testing.assert_allclose(closed.stable_rank, descent.stable_rank, rtol=0.02)
 
 
+FLOW_GRID: dict[str, Any] = {
+    "d": 20,
+    "rank": 2,
+    "gamma_sigma2": [-3.0, -1.5, -0.5],
+    "gamma_w": [0.5, 1.1, 1.5, 2.5],
+    "progress": False,
+    "dynamics": "gradient_flow",
+}
+
+
+@pytest.mark.parametrize(("step_size", "count"), [(1e-2, 40), (2e-4, 600)])
+def test_integrated_flow_equals_the_public_function(
+    step_size: float, count: int
+) -> None:
+    """In factor and Gram form, with few and with many virtual steps in one."""
+    plan = {"step_size": step_size, "max_steps": count}
+    data = lf.phase_diagram(**FLOW_GRID, protocol=plan, rtol=1e-9)
+    assert data.attrs["rtol"] == 1e-9
+    root = np.random.SeedSequence(0, spawn_key=(0,))
+    task = lf.low_rank_task(20, 2, rng=root)
+    forms = set()
+    for gamma_w in data.gamma_w.values:
+        for gamma_sigma2 in data.gamma_sigma2.values:
+            cell = data.sel(gamma_w=gamma_w, gamma_sigma2=gamma_sigma2, seed=0)
+            run = lf.gradient_flow(
+                task,
+                lf.Gaussian(20.0**gamma_w, 20.0**gamma_sigma2),
+                times=step_size * np.arange(count + 1),
+                rtol=1e-9,
+                rng=root,
+                save_product=True,
+            )
+            assert run.test_error is not None
+            assert run.train_error is not None
+            assert run.product is not None
+            forms.add(run.attrs["form"])
+            best = int(cell.best_step)
+            size = run.train_error[0]
+            assert abs(float(cell.min_test_error) - run.test_error.min()) < 1e-6 * size
+            assert abs(run.test_error[best] - run.test_error.min()) < 1e-6 * size
+            assert (
+                abs(float(cell.final_train_error) - run.train_error[-1]) < 1e-6 * size
+            )
+            values = np.linalg.svd(run.product[best], compute_uv=False)
+            assert float(cell.stable_rank) == pytest.approx(
+                (values**2).sum() / values[0] ** 2, rel=1e-4
+            )
+    assert forms == {"gram", "factors"}
+
+
+def test_integrated_flow_by_the_rules_of_the_protocol() -> None:
+    """At 1e-4 the picture is that of 1e-8, and the closure is near where it is wide."""
+    fine = lf.phase_diagram(**FLOW_GRID, rtol=1e-8, distance_to="closed_form")
+    coarse = lf.phase_diagram(**FLOW_GRID, rtol=1e-4)
+    assert (fine.status > 0).all()
+    np.testing.assert_array_equal(fine.status, coarse.status)
+    np.testing.assert_allclose(fine.min_test_error, coarse.min_test_error, atol=1e-3)
+    np.testing.assert_allclose(fine.steps, coarse.steps, atol=2)
+    assert float(fine.distance.sel(gamma_w=2.5).max()) < 0.1
+    one, two = (
+        lf.phase_diagram(**FLOW_GRID, n_threads=n).drop_vars("duration") for n in (1, 2)
+    )
+    xr.testing.assert_equal(one, two)
+    single = lf.phase_diagram(**FLOW_GRID, rtol=1e-4, dtype="float32")
+    np.testing.assert_allclose(single.min_test_error, fine.min_test_error, atol=1e-2)
+
+
 def test_rules_of_the_protocol_stop_a_flow() -> None:
     keywords = GRID | {"protocol": "published", "gamma_w": [1.4, 2.5]}
     for name in DYNAMICS:
@@ -168,6 +235,8 @@ def test_bitwise_for_any_threads_and_dtype() -> None:
     [
         ({"dynamics": "gradient_descent", "distance_to": "closed_form"}, "not pair"),
         ({"dynamics": "closed_form", "distance_to": "gradient_descent"}, "not pair"),
+        ({"dynamics": "gradient_flow", "distance_to": "gradient_descent"}, "not pair"),
+        ({"dynamics": "gradient_flow", "rtol": 0}, "rtol must be"),
         ({"dynamics": "lazy", "distance_to": "lazy"}, "not be dynamics itself"),
         ({"dynamics": "flow"}, "dynamics must be one of"),
         ({"dynamics": "lazy", "distance_to": "flow"}, "distance_to must be one of"),

@@ -18,7 +18,8 @@ DynamicsKind dynamics_kind(const std::string& name) {
       {"closed_form", DynamicsKind::closed_form},
       {"self_consistent", DynamicsKind::self_consistent},
       {"lazy", DynamicsKind::lazy},
-      {"balanced", DynamicsKind::balanced}};
+      {"balanced", DynamicsKind::balanced},
+      {"gradient_flow", DynamicsKind::gradient_flow}};
   const auto found = kinds.find(name);
   if (found == kinds.end()) {
     throw std::invalid_argument("ensemble: unknown dynamics " + name);
@@ -151,7 +152,8 @@ void bind_ensemble(py::module_& module) {
          py::object progress,
          Index modes,
          bool alignment,
-         bool crossings) {
+         bool crossings,
+         double rtol) {
         const auto cells =
             make_cells(task, seed, width, variance1, variance2, step_size);
         EnsembleOptions options{stop, dynamics_kind(dynamics), std::nullopt, n_threads};
@@ -159,6 +161,7 @@ void bind_ensemble(py::module_& module) {
           options.distance_to = dynamics_kind(*distance_to);
         }
         options.spectrum = {modes, alignment, crossings};
+        options.rtol = rtol;
         if (!float32) {
           return ensemble<double>(
               targets, noises, cells, order, options, std::move(progress));
@@ -195,7 +198,8 @@ void bind_ensemble(py::module_& module) {
       py::arg("progress"),
       py::arg("modes") = 0,
       py::arg("alignment") = false,
-      py::arg("crossings") = false);
+      py::arg("crossings") = false,
+      py::arg("rtol") = 1e-6);
 }
 
 } // namespace linflow::bindings

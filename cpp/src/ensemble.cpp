@@ -2,6 +2,7 @@
 
 #include "linflow/batched_ensemble.hpp"
 #include "linflow/closed_form.hpp"
+#include "linflow/flow_steps.hpp"
 #include "linflow/lazy.hpp"
 #include "linflow/network.hpp"
 #include "linflow/products.hpp"
@@ -42,7 +43,12 @@ template <class Scalar> struct Start {
 // made anew for each cell, because their factorisations depend on it.
 template <class Scalar> class Runner {
 public:
-  Runner(DynamicsKind kind, Index d_out, Index d_in, Index units) : kind_(kind) {
+  Runner(DynamicsKind kind,
+         Index d_out,
+         Index d_in,
+         Index units,
+         const EnsembleOptions& options)
+      : kind_(kind), most_steps_(options.stop.max_steps), rtol_(options.rtol) {
     if (kind == DynamicsKind::gradient_descent) {
       descent_ = std::make_unique<Descent<Scalar>>(d_out, d_in, units);
     } else if (kind == DynamicsKind::stepped_self_consistent ||
@@ -59,6 +65,11 @@ public:
       descent_->X() = start.X;
       descent_->Y() = start.Y;
       return *descent_;
+    }
+    if (kind_ == DynamicsKind::gradient_flow) {
+      flow_ = std::make_unique<FlowSteps<Scalar>>(
+          objective, start.X, start.Y, cell.step_size, most_steps_, rtol_);
+      return *flow_;
     }
     // The levels of the law in the limit of width (theory §4).
     const double lam = (cell.variance2 - cell.variance1) * cell.width;
@@ -104,6 +115,9 @@ private:
   }
 
   DynamicsKind kind_;
+  Index most_steps_;
+  double rtol_;
+  std::unique_ptr<FlowSteps<Scalar>> flow_;
   std::unique_ptr<Descent<Scalar>> descent_;
   std::unique_ptr<SelfConsistent<Scalar>> stepped_;
   // One decomposition per task, shared by all its cells.
@@ -117,15 +131,15 @@ private:
 template <class Scalar> class Worker {
 public:
   Worker(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
-      : runner_(options.dynamics, d_out, d_in, units), best_(d_out, d_in),
+      : runner_(options.dynamics, d_out, d_in, units, options), best_(d_out, d_in),
         wants_vectors_(options.spectrum.alignment),
         spectrum_(d_out, d_in, options.spectrum) {
     if (options.spectrum.crossings) {
       product_.resize(d_out, d_in);
     }
     if (options.distance_to) {
-      reference_ =
-          std::make_unique<Runner<Scalar>>(*options.distance_to, d_out, d_in, units);
+      reference_ = std::make_unique<Runner<Scalar>>(
+          *options.distance_to, d_out, d_in, units, options);
       product_.resize(d_out, d_in);
       other_.resize(d_out, d_in);
     }
@@ -157,7 +171,9 @@ public:
               : ended) {
         result.min_test_error = errors.test;
         result.best_step = static_cast<double>(step);
-        if (wants_vectors_) {
+        if (dynamics.remembers()) {
+          dynamics.remember();
+        } else if (wants_vectors_) {
           dynamics.product(best_);
         } else { // in any basis: the singular values are the same
           dynamics.coordinates(best_);
@@ -176,6 +192,9 @@ public:
       return false;
     }
     if (!std::isnan(result.best_step)) {
+      if (dynamics.remembers()) {
+        dynamics.remembered(best_);
+      }
       result.spectrum = spectrum_.summary(best_, cell.task, objective.target());
     }
     result.steps = static_cast<double>(run_result.steps);

@@ -50,6 +50,7 @@ class DiagramWork:
     protocol: Any
     variables: tuple[str, ...]
     float32: bool
+    rtol: float
     plan: Protocol = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -66,6 +67,7 @@ class DiagramWork:
             self.protocol,
             self.variables,
             self.float32,
+            self.rtol,
         )
 
     def __call__(
@@ -140,6 +142,7 @@ class DiagramWork:
             modes=self.rank,
             alignment="alignment" in self.variables,
             crossings=bool(set(self.variables) & set(spectral.CROSSINGS)),
+            rtol=self.rtol,
             float32=self.float32,
             n_threads=n_threads,
             progress=report,

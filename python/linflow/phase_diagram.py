@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 # The axes of [TAJ] figure 2.
 GAMMA_SIGMA2 = tuple(np.linspace(-3.0, 0.0, 30).tolist())
 GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
-DYNAMICS = ("gradient_descent", "closed_form", "self_consistent", "lazy", "balanced")
+FLOWS = ("gradient_flow", "closed_form")
+DYNAMICS = ("gradient_descent", *FLOWS, "self_consistent", "lazy", "balanced")
 
 
 def phase_diagram(
@@ -54,6 +55,7 @@ def phase_diagram(
     noise: float = 1.0,
     distance_to: str | None = None,
     observe: str | Sequence[str] = (),
+    rtol: float = 1e-6,
     dtype: str = "float64",
     store: str | os.PathLike[str] | None = None,
     resume: bool | str = True,
@@ -81,12 +83,13 @@ def phase_diagram(
     seeds : int
         Number of independent tasks and networks per cell; the dimension ``seed`` stays
         when it is 1.
-    dynamics : {"gradient_descent", "closed_form", "self_consistent", "lazy", \
-"balanced"}
-        What each cell follows: the network by gradient descent; its flow by the
-        Riccati closure from P(0) (`linflow.closed_form`); or a formula, which is
-        stepped with the same step size from the same start, as in the paper, or, beside
-        "closed_form", solved as a flow. Flows are looked at on the virtual steps
+    dynamics : {"gradient_descent", "gradient_flow", "closed_form", \
+"self_consistent", "lazy", "balanced"}
+        What each cell follows: the network by gradient descent; its flow, integrated
+        (`linflow.gradient_flow`) or by the Riccati closure from P(0)
+        (`linflow.closed_form`); or a formula, which is stepped with the same step size
+        from the same start, as in the paper, or, beside one of the flows, solved as a
+        flow. Flows are looked at on the virtual steps
         ``t = step_size * step``.
     protocol : "published" or dict
         The published protocol ([TAJ], theory §8), or a dict with ``step_size`` and
@@ -103,6 +106,8 @@ def phase_diagram(
         the best step; "first_crossing" and "last_crossing", the steps, interpolated, at
         which the first and the last of the `rank` largest singular values exceed
         kappa, NaN where they do not; these look at every step.
+    rtol : float
+        Tolerance of "gradient_flow"; at 1e-4 the picture is the same.
     dtype : {"float64", "float32"}
         Precision of the runs; see `gradient_descent`.
     store : path_like, optional
@@ -182,6 +187,7 @@ def phase_diagram(
     plan = Protocol.check(protocol)
     noise = validate.real("noise", noise, at_least=0)
     observe = validate.choices("observe", observe, tuple(spectral.PANELS))
+    rtol = validate.real("rtol", rtol, above=0)
     precision = validate.dtype(dtype)
     check_resume(resume)
     if n_threads is not None:
@@ -214,7 +220,8 @@ def phase_diagram(
         "noise": noise,
         "dynamics": dynamics,
         "distance_to": distance_to,
-        "time": "flow" if "closed_form" in (dynamics, distance_to) else "stepped",
+        "time": "flow" if {dynamics, distance_to} & {*FLOWS} else "stepped",
+        "rtol": rtol if "gradient_flow" in (dynamics, distance_to) else None,
         "protocol": str(plan),
         "observe": ", ".join(sorted(observe)) or None,
         "dtype": precision,
@@ -234,6 +241,7 @@ def phase_diagram(
                 protocol=protocol,
                 variables=variables,
                 float32=precision == "float32",
+                rtol=rtol,
             ),
             settings=settings,
             pool=lambda: open_pool(executor, n_threads, lambda: Threads(threads)),
@@ -282,17 +290,17 @@ def _kinds(dynamics: Any, distance_to: Any) -> tuple[str, str | None]:
             message = f"distance_to must not be dynamics itself, {dynamics!r}"
             raise ValueError(message)
         pair.add(distance_to)
-    if pair == {"gradient_descent", "closed_form"}:
+    flows = sorted(pair & {*FLOWS})
+    if flows and "gradient_descent" in pair:
         message = (
-            "distance_to must not pair 'gradient_descent' with 'closed_form': one is "
+            f"distance_to must not pair 'gradient_descent' with {flows[0]!r}: one is "
             "stepped, the other a flow, and the distance would be that of the step"
         )
         raise ValueError(message)
-    stepped = "closed_form" not in pair
 
     def kind(name: str) -> str:
-        formula = name not in ("gradient_descent", "closed_form")
-        return f"stepped_{name}" if stepped and formula else name
+        formula = name not in ("gradient_descent", *FLOWS)
+        return f"stepped_{name}" if formula and not flows else name
 
     return kind(dynamics), None if distance_to is None else kind(distance_to)
 

@@ -27,6 +27,11 @@ public:
   // A up to orthogonal frames on both sides, where that costs less: enough for norms
   // and singular values.
   virtual void coordinates(Matrix<Scalar>& out) const { product(out); }
+  // For dynamics in which A costs more than its errors: remember() keeps the last
+  // measured step, the one kept last is what remembered() gives.
+  [[nodiscard]] virtual bool remembers() const { return false; }
+  virtual void remember() {}
+  virtual void remembered(Matrix<Scalar>& /*out*/) {}
 };
 
 // Solved: A at any time t >= 0, infinity included, in the coordinates in which it is

@@ -26,6 +26,7 @@ enum class DynamicsKind {
   self_consistent,  // … from A(0) and the formula
   lazy,
   balanced,
+  gradient_flow, // integrated
 };
 
 struct Cell {
@@ -57,6 +58,7 @@ struct EnsembleOptions {
   std::optional<DynamicsKind> distance_to; // a second dynamics, from the same start
   int n_threads = 0;                       // 0: default_threads()
   CellSpectrumOptions spectrum{};
+  double rtol = 1e-6; // of an integrated flow
 };
 
 // results[i] belongs to cells[i]; cells are started in the order given by `order`.

@@ -28,4 +28,5 @@ def run(
     modes: int = ...,
     alignment: bool = ...,
     crossings: bool = ...,
+    rtol: float = ...,
 ) -> Record: ...

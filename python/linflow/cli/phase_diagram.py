@@ -23,7 +23,14 @@ PAPER: dict[str, Any] = {
 }
 PUBLISHED = PAPER | {"gamma_sigma2": [-2.2, -0.8], "gamma_w": [1.75, 2.8]}
 QUICK = PAPER | {"d": 100, "grid": 20}
-DYNAMICS = ("gradient_descent", "closed_form", "self_consistent", "lazy", "balanced")
+DYNAMICS = (
+    "gradient_descent",
+    "gradient_flow",
+    "closed_form",
+    "self_consistent",
+    "lazy",
+    "balanced",
+)
 PANELS = (
     "min_test_error",
     "rank",

@@ -83,7 +83,11 @@ def look_of(variable: str, attrs: Mapping[Hashable, object]) -> Look:
     look = LOOKS.get(variable, Look(variable, variable))
     other = attrs.get("distance_to")
     if variable == "distance" and isinstance(other, str):
-        words = {"closed_form": "closed form", "self_consistent": "self-consistent"}
+        words = {
+            "closed_form": "closed form",
+            "gradient_flow": "integrated flow",
+            "self_consistent": "self-consistent",
+        }
         name = words.get(other, other.replace("_", " "))
         return replace(look, title=f"Distance to {name} dynamics")
     return look

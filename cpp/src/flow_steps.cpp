@@ -1,0 +1,164 @@
+#include "linflow/flow_steps.hpp"
+
+#include "linflow/gram.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <optional>
+
+namespace linflow {
+namespace {
+
+constexpr Index kMostNodes = 13;
+
+template <class Scalar>
+QuadraticData<Scalar> quadratic(const Objective<Scalar>& objective) {
+  QuadraticData<Scalar> data{objective.target(), std::nullopt, {}, {}, 1.0};
+  if (objective.has_truth()) {
+    data.truth = objective.target() - objective.noise();
+  }
+  return data;
+}
+
+// Polynomials through values at Chebyshev points of the second kind, whose barycentric
+// weights are ±1, halved at the ends.
+Errors interpolate_errors(const std::vector<double>& nodes,
+                          const std::vector<Errors>& values,
+                          double theta) {
+  double sum = 0.0;
+  Errors out{0.0, 0.0};
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const double distance = theta - nodes[i];
+    if (distance == 0.0) {
+      return values[i];
+    }
+    const bool at_end = i == 0 || i + 1 == nodes.size();
+    const double weight = (i % 2 == 0 ? 1.0 : -1.0) * (at_end ? 0.5 : 1.0) / distance;
+    sum += weight;
+    out.train += weight * values[i].train;
+    out.test += weight * values[i].test;
+  }
+  return {out.train / sum, out.test / sum};
+}
+
+} // namespace
+
+template <class Scalar>
+FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
+                             const Matrix<Scalar>& X,
+                             const Matrix<Scalar>& Y,
+                             double step_size,
+                             Index most_steps,
+                             double rtol)
+    : cost_(quadratic(objective)), step_size_(step_size),
+      horizon_(step_size * (static_cast<double>(most_steps) + 1.0)),
+      rest_(std::max(64.0 * std::numeric_limits<Scalar>::epsilon(), 1e-4 * rtol)),
+      best_product_(objective.d_out(), objective.d_in()),
+      product_(objective.d_out(), objective.d_in()) {
+  const LayerShape shape{{X.rows(), X.cols(), Y.rows()}, {1.0, 1.0}, 1.0};
+  Vector<Scalar> start;
+  nonlinear_ = 2;
+  if (GramFlow<Scalar>::fits(shape)) {
+    auto gram = std::make_unique<GramFlow<Scalar>>(cost_);
+    gram->pack(X, Y, start);
+    if (gram->keeps_positivity(start, rtol)) {
+      flow_ = std::move(gram);
+    }
+  }
+  if (!flow_) {
+    nonlinear_ = 4;
+    flow_ = std::make_unique<FactorFlow<Scalar>>(cost_, shape);
+    start.resize(X.size() + Y.size());
+    Eigen::Map<Matrix<Scalar>>(start.data(), X.cols(), X.rows()) = X.transpose();
+    Eigen::Map<Matrix<Scalar>>(start.data() + X.size(), Y.rows(), Y.cols()) = Y;
+  }
+  state_.resize(flow_->visible());
+  integrator_ = std::make_unique<Integrator<Scalar>>(
+      *flow_, IntegratorOptions{"auto", rtol, 0.0, 0.0});
+  integrator_->begin(start);
+  const Vector<Scalar> slope = integrator_->slope();
+  integrator_->set_atol(rtol * flow_->reference(start, slope));
+}
+
+template <class Scalar>
+Errors FlowSteps<Scalar>::look(double time, Matrix<Scalar>& out) const {
+  if (!attempted_) {
+    return flow_->look(integrator_->state(), out);
+  }
+  integrator_->interpolate(time, state_);
+  return flow_->look(state_, out);
+}
+
+template <class Scalar> bool FlowSteps<Scalar>::reach(double time) {
+  while (!resting_ && time > end_) {
+    if (attempted_) {
+      if (!std::isnan(best_) && !best_known_) {
+        look(best_, best_product_);
+        best_known_ = true;
+      }
+      integrator_->commit();
+      attempted_ = false;
+    }
+    if (flow_->at_rest(rest_)) {
+      resting_ = true;
+      nodes_.clear();
+      break;
+    }
+    do {
+      if (!integrator_->attempt(horizon_)) {
+        return false;
+      }
+    } while (!integrator_->prepare_dense());
+    attempted_ = true;
+    end_ = integrator_->step().t + integrator_->step().h;
+    fit_errors();
+  }
+  return true;
+}
+
+template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
+  const auto& step = integrator_->step();
+  const Index count = std::min<Index>(nonlinear_ * step.degree + 1, kMostNodes);
+  nodes_.clear();
+  errors_.clear();
+  if (step.h <= step_size_ * static_cast<double>(count)) {
+    return;
+  }
+  for (Index i = 0; i < count; ++i) {
+    const double angle =
+        std::numbers::pi * static_cast<double>(i) / static_cast<double>(count - 1);
+    nodes_.push_back(0.5 - 0.5 * std::cos(angle));
+    errors_.push_back(look(step.t + nodes_.back() * step.h, product_));
+  }
+}
+
+template <class Scalar> Errors FlowSteps<Scalar>::measure() {
+  if (!reach(time())) {
+    return {}; // NaN: diverged
+  }
+  if (nodes_.empty()) {
+    return look(time(), product_);
+  }
+  const auto& step = integrator_->step();
+  return interpolate_errors(nodes_, errors_, (time() - step.t) / step.h);
+}
+
+template <class Scalar> void FlowSteps<Scalar>::remember() {
+  best_ = time();
+  best_known_ = false;
+}
+
+template <class Scalar> void FlowSteps<Scalar>::remembered(Matrix<Scalar>& out) {
+  if (!best_known_) {
+    look(best_, best_product_);
+    best_known_ = true;
+  }
+  out = best_product_;
+}
+
+template class FlowSteps<double>;
+template class FlowSteps<float>;
+
+} // namespace linflow
