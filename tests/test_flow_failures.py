@@ -106,3 +106,17 @@ def test_progress_and_interruption() -> None:
             progress=stop,
         )
     assert caught.value.partial.steps > 0
+
+
+def test_the_least_time_is_a_time() -> None:
+    """A save point below the resolution of anything is a step of that length."""
+    task = lf.low_rank_task(4, rank=1, rng=0)
+    for keep in ({}, {"save_weights": True}, {"method": "rkc2"}, {"step_size": 0.1}):
+        run = lf.gradient_flow(
+            task, lf.Gaussian(30, 0.1), times=[1e-320, 1.0], rng=0, **keep
+        )
+        assert run.status is lf.Status.REACHED_END
+        assert run.train_error is not None
+        start = lf.gradient_flow(task, lf.Gaussian(30, 0.1), times=[0.0], rng=0)
+        assert start.train_error is not None
+        np.testing.assert_allclose(run.train_error[0], start.train_error[0], rtol=1e-12)

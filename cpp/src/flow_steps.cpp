@@ -11,7 +11,11 @@
 namespace linflow {
 namespace {
 
-constexpr Index kMostNodes = 13;
+// Nodes at which errors are taken in a step of a dense output of degree p, when they
+// are polynomials of degree `factor` p in time. Beyond 2p they are smooth enough.
+Index node_count(int degree, int factor) {
+  return degree > 4 ? 13 : factor > 2 ? 7 : 2 * degree + 1;
+}
 
 template <class Scalar>
 QuadraticData<Scalar> quadratic(const Objective<Scalar>& objective) {
@@ -120,7 +124,9 @@ template <class Scalar> bool FlowSteps<Scalar>::reach(double time) {
 
 template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
   const auto& step = integrator_->step();
-  const Index count = std::min<Index>(nonlinear_ * step.degree + 1, kMostNodes);
+  const Index count = node_count(step.degree, nonlinear_);
+  const bool joined = !nodes_.empty();
+  const Errors first = joined ? errors_.back() : Errors{};
   nodes_.clear();
   errors_.clear();
   if (step.h <= step_size_ * static_cast<double>(count)) {
@@ -130,7 +136,8 @@ template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
     const double angle =
         std::numbers::pi * static_cast<double>(i) / static_cast<double>(count - 1);
     nodes_.push_back(0.5 - 0.5 * std::cos(angle));
-    errors_.push_back(look(step.t + nodes_.back() * step.h, product_));
+    errors_.push_back(
+        i == 0 && joined ? first : look(step.t + nodes_.back() * step.h, product_));
   }
 }
 

@@ -11,10 +11,17 @@
 namespace linflow {
 namespace {
 
-// The other triangle from the lower one.
+// The other triangle from the lower one, in blocks that stay in the first-level cache.
 template <class Square> void mirror(Square&& C) {
-  for (Index j = 1; j < C.cols(); ++j) {
-    C.col(j).head(j) = C.row(j).head(j).transpose();
+  constexpr Index kBlock = 16;
+  for (Index j = 0; j < C.cols(); j += kBlock) {
+    const Index width = std::min(kBlock, C.cols() - j);
+    for (Index i = 0; i < j; i += kBlock) {
+      C.block(i, j, kBlock, width) = C.block(j, i, width, kBlock).transpose();
+    }
+    for (Index k = 1; k < width; ++k) {
+      C.col(j + k).segment(j, k) = C.row(j + k).segment(j, k).transpose();
+    }
   }
 }
 

@@ -127,8 +127,8 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
     }
     const double resolution =
         16.0 * std::numeric_limits<double>::epsilon() * std::abs(step_.t);
-    if (h <= resolution || !(h > 1e-300)) {
-      return lands && h > 0.0;
+    if (!lands && (h <= resolution || !(h > 1e-300))) {
+      return false;
     }
     const double error = method_->attempt(system_, step_, h);
     next_moved_ = moved(step_.next);
