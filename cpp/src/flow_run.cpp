@@ -35,9 +35,27 @@ public:
   [[nodiscard]] bool done() const { return next_ == options_.times.size(); }
   [[nodiscard]] double next() const { return options_.times[next_]; }
 
-  void save(const Vector<Scalar>& y) { save_at(options_.times[next_++], y); }
+  void save(const VectorIn<Scalar>& y) { save_at(options_.times[next_++], y); }
 
-  void save_at(double time, const Vector<Scalar>& y) {
+  // All that lie before `end`, within the step that the integrator has made.
+  void save_until(double end, const Integrator<Scalar>& integrator) {
+    constexpr std::size_t most = 8; // at once
+    while (!done() && next() < end) {
+      const auto first = options_.times.begin() + static_cast<std::ptrdiff_t>(next_);
+      auto last = first;
+      while (last != options_.times.end() && *last < end &&
+             static_cast<std::size_t>(last - first) < most) {
+        ++last;
+      }
+      states_.resize(options_.save_weights ? flow_.size() : flow_.visible(), most);
+      integrator.interpolate({first, last}, states_);
+      for (Index i = 0; i < last - first; ++i) {
+        save(states_.col(i));
+      }
+    }
+  }
+
+  void save_at(double time, const VectorIn<Scalar>& y) {
     auto& A = record_.last_product;
     const Errors errors = flow_.look(y, A);
     record_.times.push_back(time);
@@ -60,6 +78,7 @@ private:
   FlowRecord<Scalar>& record_;
   bool look_;
   std::optional<SpectrumObserver<Scalar>> spectrum_;
+  Matrix<Scalar> states_; // at save points within a step
   std::size_t next_ = 0;
 };
 
@@ -82,7 +101,6 @@ Status integrate(Flow<Scalar>& flow,
                     : options.atol;
   integrator.set_atol(record.atol);
   watch.begin(integrator.state());
-  Vector<Scalar> buffer(options.save_weights ? flow.size() : flow.visible());
   const double end = options.times.back();
   // A residual this small is the rounding of many stages, and nothing follows from it.
   const double rest = std::max(64.0 * std::numeric_limits<Scalar>::epsilon(),
@@ -109,10 +127,7 @@ Status integrate(Flow<Scalar>& flow,
     if (terminal) {
       reached = record.events.back().time;
     }
-    while (!saver.done() && saver.next() < reached) {
-      integrator.interpolate(saver.next(), buffer);
-      saver.save(buffer);
-    }
+    saver.save_until(reached, integrator);
     if (terminal) {
       integrator.commit_at(reached);
       saver.save_at(reached, integrator.state());

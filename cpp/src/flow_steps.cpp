@@ -132,12 +132,17 @@ template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
   if (step.h <= step_size_ * static_cast<double>(count)) {
     return;
   }
+  std::vector<double> times;
   for (Index i = 0; i < count; ++i) {
     const double angle =
         std::numbers::pi * static_cast<double>(i) / static_cast<double>(count - 1);
     nodes_.push_back(0.5 - 0.5 * std::cos(angle));
-    errors_.push_back(
-        i == 0 && joined ? first : look(step.t + nodes_.back() * step.h, product_));
+    times.push_back(step.t + nodes_.back() * step.h);
+  }
+  states_.resize(flow_->visible(), count);
+  integrator_->interpolate(times, states_);
+  for (Index i = 0; i < count; ++i) {
+    errors_.push_back(i == 0 && joined ? first : flow_->look(states_.col(i), product_));
   }
 }
 

@@ -55,6 +55,7 @@ private:
   std::vector<double> nodes_; // within the step, 0 to 1; none: look at every step
   std::vector<Errors> errors_;
   mutable Vector<Scalar> state_;
+  Matrix<Scalar> states_; // at the nodes
   Matrix<Scalar> best_product_;
   Matrix<Scalar> product_;
 };

@@ -1,6 +1,7 @@
 #include "linflow/integrators/integrator.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <stdexcept>
 
@@ -167,8 +168,25 @@ template <class Scalar> bool Integrator<Scalar>::prepare_dense() {
 }
 
 template <class Scalar>
-void Integrator<Scalar>::interpolate(double t, Vector<Scalar>& out) {
-  linflow::interpolate(step_, (t - step_.t) / step_.h, out);
+void Integrator<Scalar>::interpolate(double t, Vector<Scalar>& out) const {
+  const double theta = (t - step_.t) / step_.h;
+  linflow::interpolate<Scalar>(step_, {&theta, 1}, out);
+}
+
+template <class Scalar>
+void Integrator<Scalar>::interpolate(std::span<const double> times,
+                                     Matrix<Scalar>& out) const {
+  std::array<double, kMostTimes> thetas{};
+  for (std::size_t first = 0; first < times.size(); first += thetas.size()) {
+    const std::size_t count = std::min(thetas.size(), times.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      thetas.at(i) = (times[first + i] - step_.t) / step_.h;
+    }
+    linflow::interpolate<Scalar>(
+        step_,
+        {thetas.data(), count},
+        out.middleCols(static_cast<Index>(first), static_cast<Index>(count)));
+  }
 }
 
 template <class Scalar> void Integrator<Scalar>::commit() {

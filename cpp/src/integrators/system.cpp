@@ -8,7 +8,8 @@ namespace linflow {
 namespace {
 
 constexpr Index kBlock = 1024;
-constexpr std::size_t kMostColumns = 16;
+constexpr Index kShortBlock = 256; // so that a block of every slope stays there
+constexpr int kMostColumns = 16;
 
 } // namespace
 
@@ -52,21 +53,35 @@ combined_norm(double h, std::span<const double> weights, const Matrix<Scalar>& s
 }
 
 template <class Scalar>
-void interpolate(const Step<Scalar>& step, double theta, Vector<Scalar>& out) {
-  std::array<double, kMostColumns> weights{};
-  for (int i = 0; i < step.columns; ++i) {
-    double value = 0.0;
-    for (int j = step.degree - 1; j >= 0; --j) {
-      value =
-          theta * (value + step.dense[static_cast<std::size_t>(i * step.degree + j)]);
+void interpolate(const Step<Scalar>& step,
+                 std::span<const double> thetas,
+                 Eigen::Ref<Matrix<Scalar>> out) {
+  const auto columns = static_cast<Index>(step.columns);
+  const auto count = static_cast<Index>(thetas.size());
+  Eigen::Array<Scalar, kMostColumns, kMostTimes> weights;
+  for (Index m = 0; m < count; ++m) {
+    const double theta = thetas[static_cast<std::size_t>(m)];
+    for (Index i = 0; i < columns; ++i) {
+      double value = 0.0;
+      for (Index j = step.degree - 1; j >= 0; --j) {
+        value =
+            theta * (value + step.dense[static_cast<std::size_t>(i * step.degree + j)]);
+      }
+      weights(i, m) = static_cast<Scalar>(step.h * value);
     }
-    weights[static_cast<std::size_t>(i)] = value;
   }
-  combine(step.y,
-          step.h,
-          {weights.data(), static_cast<std::size_t>(step.columns)},
-          step.slopes,
-          out);
+  for (Index begin = 0; begin < out.rows(); begin += kShortBlock) {
+    const Index length = std::min(kShortBlock, out.rows() - begin);
+    for (Index m = 0; m < count; ++m) {
+      auto block = out.col(m).segment(begin, length);
+      block = step.y.segment(begin, length);
+      for (Index i = 0; i < columns; ++i) {
+        if (weights(i, m) != Scalar(0)) {
+          block += weights(i, m) * step.slopes.col(i).segment(begin, length);
+        }
+      }
+    }
+  }
 }
 
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
@@ -77,7 +92,8 @@ void interpolate(const Step<Scalar>& step, double theta, Vector<Scalar>& out) {
                                 Vector<Scalar>&);                                      \
   template double combined_norm<Scalar>(                                               \
       double, std::span<const double>, const Matrix<Scalar>&);                         \
-  template void interpolate<Scalar>(const Step<Scalar>&, double, Vector<Scalar>&);
+  template void interpolate<Scalar>(                                                   \
+      const Step<Scalar>&, std::span<const double>, Eigen::Ref<Matrix<Scalar>>);
 
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)

@@ -53,7 +53,9 @@ public:
   // output, and has to be attempted again (shorter; that is arranged).
   bool prepare_dense();
   // y(t) within the step that attempt() made, as many leading entries as out has.
-  void interpolate(double t, Vector<Scalar>& out);
+  void interpolate(double t, Vector<Scalar>& out) const;
+  // The same at some times at once, a column for each.
+  void interpolate(std::span<const double> times, Matrix<Scalar>& out) const;
   // Moves to the end of the step, or to t within it (which costs one slope).
   void commit();
   void commit_at(double t);

@@ -59,9 +59,14 @@ template <class Scalar>
 double
 combined_norm(double h, std::span<const double> weights, const Matrix<Scalar>& slopes);
 
-// y(t + θh) of the finished step, as many leading entries as out has.
+// y(t + θh) of the finished step, a column for each of at most kMostTimes θ, as many
+// leading entries as out has. The slopes are read once for all of them: from the third-
+// level cache or beyond, at d = 200, which costs more than the arithmetic.
+inline constexpr int kMostTimes = 16;
 template <class Scalar>
-void interpolate(const Step<Scalar>& step, double theta, Vector<Scalar>& out);
+void interpolate(const Step<Scalar>& step,
+                 std::span<const double> thetas,
+                 Eigen::Ref<Matrix<Scalar>> out);
 
 // One way of making a step.
 template <class Scalar> class Method {
