@@ -1,11 +1,13 @@
 """Gradient flow against SciPy (RK45, DOP853, LSODA) and diffrax (Tsit5).
 
-Run as ``python bench/bench_flow.py --d 10 50``. One flow with 50 save points, at three
-points of the phase diagram, over two horizons: until the test error is least, and to
-a train error of 1e-6 of its start (noise modes included). Every solver runs at several
-tolerances; what counts is right-hand sides and seconds at the same error, the largest
-over the save points, relative to the largest ‖A‖. diffrax is left out where it is not
-installed; LSODA, which forms a dense Jacobian, beyond d = 10.
+Run as ``python bench/bench_flow.py --d 10 50 200``. One flow with 50 save points, at
+three points of the phase diagram, over two horizons: until the test error is least, and
+to a train error of 1e-6 of its start (noise modes included). Every solver runs at
+several tolerances; what counts is right-hand sides and seconds at the same error, the
+largest over the save points, relative to the largest ‖A‖. diffrax is left out where it
+is not installed; LSODA, which forms a dense Jacobian, beyond d = 10; SciPy altogether
+to convergence beyond d = 50, where it takes minutes. Time is processor time: pin the
+script to one processor (taskset -c 0), or the threads of XLA that wait count as well.
 """
 
 from __future__ import annotations
@@ -149,11 +151,70 @@ def diffrax_side() -> Callable[[Problem, float], tuple[Any, int]] | None:
     return run
 
 
+class Curve(NamedTuple):
+    """What one solver pays for its errors, over the tolerances."""
+
+    errors: list[float]
+    calls: list[float]
+    seconds: list[float]
+
+    def at(self, error: float) -> tuple[float, float]:
+        """Right-hand sides and seconds for an error, log-log between the tolerances.
+
+        NaN beyond the errors that were reached, but what the loosest tolerance costs
+        for any larger error.
+        """
+        x = np.log(np.minimum.accumulate(self.errors))[::-1]
+        if np.log(error) < x[0]:
+            return np.nan, np.nan
+        calls, seconds = (
+            float(np.exp(np.interp(np.log(error), x, np.log(values)[::-1])))
+            for values in (self.calls, self.seconds)
+        )
+        return calls, seconds
+
+
+def measure(problem: Problem, side: Callable[[Problem, float], tuple[Any, int]]) -> Any:
+    curve = Curve([], [], [])
+    side(problem, TOLERANCES[0])  # compiles, warms caches
+    for rtol in TOLERANCES:
+        start = time.process_time()
+        product, calls = side(problem, rtol)
+        curve.seconds.append(time.process_time() - start)
+        curve.errors.append(problem.error(product))
+        curve.calls.append(calls)
+    return curve
+
+
+def report(problem: Problem, curves: dict[str, Curve]) -> None:
+    print(f"\n{problem.name}, to t = {problem.times[-1]:.3g}")
+    print(f"{'':15}" + "".join(f"{rtol:>26.0e}" for rtol in TOLERANCES))
+    for name, curve in curves.items():
+        columns = zip(curve.errors, curve.calls, curve.seconds, strict=True)
+        print(
+            f"{name:15}"
+            + "".join(f"{e:>10.1e}{n:>7.0f}{1e3 * s:>9.1f}" for e, n, s in columns)
+        )
+    ours = curves["linflow"]
+    for name, curve in curves.items():
+        ratios = []
+        for error, calls, seconds in zip(*ours, strict=True):
+            their_calls, their_seconds = curve.at(error)
+            ratios.append((their_calls / calls, their_seconds / seconds))
+        if name != "linflow":
+            print(
+                f"  {name} at linflow's errors, over linflow: right-hand sides "
+                + ", ".join(f"{ratio:.2f}" for ratio, _ in ratios)
+                + "; time "
+                + ", ".join(f"{ratio:.1f}" for _, ratio in ratios)
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--d", type=int, nargs="+", default=[10, 50])
     arguments = parser.parse_args()
-    print(header())
+    print(header(), flush=True)
     for d in arguments.d:
         sides: dict[str, Callable[[Problem, float], tuple[Any, int]]] = {
             "linflow": linflow_side,
@@ -166,18 +227,13 @@ def main() -> None:
         if diffrax is not None:
             sides["diffrax Tsit5"] = diffrax
         for problem in problems(d):
-            print(f"\n{problem.name}, to t = {problem.times[-1]:.3g}")
-            print(f"{'':15}{'rtol':>8}{'error':>10}{'rhs':>8}{'ms':>10}")
-            for name, side in sides.items():
-                for rtol in TOLERANCES:
-                    side(problem, rtol)  # compiles, warms caches
-                    start = time.perf_counter()
-                    product, calls = side(problem, rtol)
-                    seconds = time.perf_counter() - start
-                    print(
-                        f"{name:15}{rtol:8.0e}{problem.error(product):10.1e}"
-                        f"{calls:8d}{1e3 * seconds:10.1f}"
-                    )
+            slow = d > 50 and problem.name.endswith("converged")
+            curves = {
+                name: measure(problem, side)
+                for name, side in sides.items()
+                if not (slow and name.startswith("SciPy"))
+            }
+            report(problem, curves)
 
 
 if __name__ == "__main__":

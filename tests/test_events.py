@@ -21,7 +21,7 @@ def reach(level: float) -> float:
     return float(np.log(level * (2 - 0.01) / (0.01 * (2 - level))) / 4)
 
 
-@pytest.mark.parametrize("method", ["dopri5", "dop853", "rkc2", "rk4", "auto"])
+@pytest.mark.parametrize("method", ["dopri5", "tsit5", "dop853", "rkc2", "rk4", "auto"])
 def test_times_agree_with_the_closed_form(method: str) -> None:
     for rtol in (1e-5, 1e-8):
         run = lf.gradient_flow(

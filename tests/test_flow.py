@@ -124,6 +124,7 @@ def saddle_free(time: float) -> float:
         ("euler", 1, (1600, 3200)),
         ("rk4", 4, (80, 160)),
         ("dopri5", 5, (64, 128)),
+        ("tsit5", 5, (64, 128)),
         ("dop853", 8, (12, 16)),
         ("rkc2", 2, (800, 1600)),
     ],
@@ -135,10 +136,10 @@ def test_empirical_order(method: str, order: int, steps: tuple[int, int]) -> Non
     errors = []
     for count in steps:
         run = lf.gradient_flow(
-            task, init, times=[2.0], method=method, step_size=2.0 / count
+            task, init, times=[1.0], method=method, step_size=1.0 / count
         )
         assert run.steps == count
-        errors.append(abs(run.last_product[0, 0] - saddle_free(2.0)))
+        errors.append(abs(run.last_product[0, 0] - saddle_free(1.0)))
     slope = np.log(errors[0] / errors[1]) / np.log(steps[1] / steps[0])
     assert abs(slope - order) < 0.2
 

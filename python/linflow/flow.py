@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from linflow.network import Network
     from linflow.task import Task
 
-METHODS = ("auto", "euler", "rk4", "dopri5", "dop853", "rkc2")
+METHODS = ("auto", "euler", "rk4", "dopri5", "tsit5", "dop853", "rkc2")
 """Methods of `gradient_flow`; "auto" picks and switches."""
 
 
@@ -80,10 +80,10 @@ def gradient_flow(
         By default `rtol` times the size of the start: ``|y(0)|_F``, or where that is
         large and hardly moves (lazy, or one large layer) the distance in the weights
         that corresponds to ``|T|`` in A.
-    method : {"auto", "euler", "rk4", "dopri5", "dop853", "rkc2"}
-        Explicit Runge-Kutta of order 1, 4, 5(4), 8(5,3), or the stabilised
-        Runge-Kutta-Chebyshev of order 2. "auto" takes dopri5 (rtol > 3e-5) or dop853,
-        and rkc2 while these are held up by their stability.
+    method : {"auto", "euler", "rk4", "dopri5", "tsit5", "dop853", "rkc2"}
+        Explicit Runge-Kutta of order 1, 4, 5(4) of Dormand and Prince or Tsitouras,
+        8(5,3), or the stabilised Runge-Kutta-Chebyshev of order 2. "auto" takes tsit5
+        (rtol > 3e-5) or dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
     events : event, function or sequence
@@ -153,8 +153,9 @@ def gradient_flow(
     References
     ----------
     Hairer, Nørsett, Wanner, "Solving Ordinary Differential Equations I", 1993 (dopri5,
-    dop853). Sommeijer, Shampine, Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2).
-    Celledoni, Marthinsen, Owren, Future Gener. Comput. Syst. 19, 2003 (conserve).
+    dop853). Tsitouras, Comput. Math. Appl. 62, 2011 (tsit5). Sommeijer, Shampine,
+    Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2). Celledoni, Marthinsen, Owren, Future
+    Gener. Comput. Syst. 19, 2003 (conserve).
 
     Examples
     --------

@@ -18,11 +18,14 @@ const Tableau& tableau_of(const std::string& method, double rtol) {
   if (method == "dopri5") {
     return kDormandPrince;
   }
+  if (method == "tsit5") {
+    return kTsitouras;
+  }
   if (method == "dop853") {
     return kDop853;
   }
   // Right-hand sides per accuracy, measured in bench/bench_flow.py.
-  return rtol > 3e-5 ? kDormandPrince : kDop853;
+  return rtol > 3e-5 ? kTsitouras : kDop853;
 }
 
 } // namespace

@@ -16,7 +16,9 @@ public:
     const double now = std::max(error, 1e-10);
     double factor = kSafety * std::pow(now, -0.7 / k) * std::pow(previous_, 0.4 / k);
     factor = std::clamp(factor, kShrink, after_rejection_ ? 1.0 : kGrow);
-    previous_ = std::max(now, 1e-4);
+    // Not less: a step that was far too short says nothing of the next but one, and in
+    // runs of few steps the growth that it would hold back is all there is.
+    previous_ = std::max(now, 0.1);
     after_rejection_ = false;
     return factor;
   }
@@ -34,7 +36,7 @@ public:
 private:
   static constexpr double kSafety = 0.9;
   static constexpr double kShrink = 0.2;
-  static constexpr double kGrow = 8.0;
+  static constexpr double kGrow = 10.0;
   double previous_ = 1.0;
   bool after_rejection_ = false;
 };

@@ -19,7 +19,7 @@
 namespace linflow {
 
 struct IntegratorOptions {
-  std::string method = "auto"; // euler, rk4, dopri5, dop853, rkc2, lie4 or auto
+  std::string method = "auto"; // euler, rk4, dopri5, tsit5, dop853, …
   double rtol = 1e-6;
   double atol = 0.0;
   double fixed_step = 0.0; // > 0: steps of this size, no error control

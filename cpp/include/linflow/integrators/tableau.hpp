@@ -36,6 +36,9 @@ extern const Tableau kEuler;
 extern const Tableau kRk4;
 // Dormand, Prince 1980, order 5(4); dense output of order 4 by Shampine 1986.
 extern const Tableau kDormandPrince;
+// Tsitouras 2011 (Comput. Math. Appl. 62), order 5(4): smaller errors at the same cost;
+// dense output of order 4.
+extern const Tableau kTsitouras;
 // Hairer, Nørsett, Wanner, "Solving Ordinary Differential Equations I": DOP853, order
 // 8(5,3); dense output of order 7 at three more stages, where it is asked for.
 extern const Tableau kDop853;
