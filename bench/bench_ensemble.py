@@ -2,8 +2,9 @@
 
 Run as ``python bench/bench_ensemble.py``. The peers (peers/) do the same cells: NumPy
 as stacks of matrices in one process per core, and cell by cell; JAX by vmap. How many
-cells they take at once is what was fastest in a trial just before. JAX is left out
-where it is not installed.
+cells they take at once is what was fastest in a trial just before. First per core, in
+processor time, which other work on the machine disturbs least; then in seconds on all
+cores. JAX is left out where it is not installed.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from peers import Grid
-from peers.numpy_cells import Pool
-from timing import header, interleaved, peer, table, wall
+from peers.numpy_cells import Pool, run_here
+from threadpoolctl import threadpool_limits
+from timing import header, interleaved, peer, processor, table, wall
 
 import linflow as lf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Clock = Callable[[Callable[[], object]], float]
 
 # d, cells per side, stacks of NumPy, batches of JAX to try, rounds
 SIZES = (
@@ -30,10 +34,12 @@ SIZES = (
 )
 
 
-def ours(grid: Grid, dtype: str, n_threads: int | None = None) -> Callable[[], float]:
+def ours(
+    grid: Grid, dtype: str, n_threads: int | None = None, clock: Clock = wall
+) -> Callable[[], float]:
     axes = grid.gamma_sigma2, grid.gamma_w
     words: dict[str, Any] = {"dtype": dtype, "n_threads": n_threads, "progress": False}
-    return lambda: wall(lambda: lf.phase_diagram(grid.d, grid.rank, *axes, **words))
+    return lambda: clock(lambda: lf.phase_diagram(grid.d, grid.rank, *axes, **words))
 
 
 def fastest(sides: dict[int, Callable[[], float]]) -> tuple[int, Callable[[], float]]:
@@ -43,24 +49,26 @@ def fastest(sides: dict[int, Callable[[], float]]) -> tuple[int, Callable[[], fl
     return best, sides[best]
 
 
-def beside_peers(pool: Pool, quick: bool) -> None:
-    """Print cells per second beside the peers."""
+def beside_peers(pool: Pool | None, quick: bool) -> None:
+    """Print cells per second beside the peers; without a pool, per core."""
     jax = peer("peers.jax_cells")
+    train = run_here if pool is None else pool.run
+    clock = processor if pool is None else wall
     rows = []
     for d, full_side, stacks, batches, full_rounds in SIZES[:3] if quick else SIZES:
         side, rounds = (full_side // 2, 2) if quick else (full_side, full_rounds)
         for dtype in ("float64", "float32"):
             grid = Grid.square(d, side).cast(dtype)
-            sides = {"linflow": ours(grid, dtype)}
-            sides["one by one"] = lambda g=grid: wall(lambda: pool.run(g, 1))
+            sides = {"linflow": ours(grid, dtype, None if pool else 1, clock)}
+            sides["one by one"] = lambda g=grid: clock(lambda: train(g, 1))
             stack, sides["stacks"] = fastest(
-                {n: lambda n=n, g=grid: wall(lambda: pool.run(g, n)) for n in stacks}
+                {n: lambda n=n, g=grid: clock(lambda: train(g, n)) for n in stacks}
             )
             batch = 0
             if jax is not None:
                 runs = {n: jax.compiled(grid, n) for n in batches}
                 batch, sides["jax"] = fastest(
-                    {n: lambda f=run: wall(f) for n, run in runs.items()}
+                    {n: lambda f=run: clock(f) for n, run in runs.items()}
                 )
             timings, seconds = interleaved(sides, rounds)
             others = np.min([seconds[k] for k in sides if k != "linflow"], axis=0)
@@ -75,10 +83,13 @@ def beside_peers(pool: Pool, quick: bool) -> None:
                     f"{np.median(others / seconds['linflow']):.2f}",
                 )
             )  # fmt: skip
-    print(
-        "\nCells per second (at once); the ratios are to NumPy cell by cell and to the "
-        "best of all peers."
-    )
+    if pool is None:
+        print(
+            "\nCells per second of one core's time (in stacks or batches of so many);"
+        )
+    else:
+        print("\nCells per second on all cores (in stacks or batches of")
+    print("so many); ratios to NumPy cell by cell and to the best of all peers.")
     table(
         ("d", "cells", "dtype", "linflow", "NumPy, cell by cell", "NumPy, stacks",
          "JAX", "ratio", "to the best"),
@@ -104,6 +115,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     print(header("jax"))
+    with threadpool_limits(1, user_api="blas"):
+        beside_peers(None, quick)
     pool = Pool.make()
     beside_peers(pool, quick)
     pool.executor.shutdown()

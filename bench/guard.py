@@ -34,14 +34,14 @@ BASELINE = {
     "v2": {},
     "v3": {},
     "v4": {
-        "step, d = 200": 0.86,
+        "step, d = 200": 0.85,
         "step, d = 200, float32": 0.38,
-        "batched step, d = 10": 0.000195,
-        "batched step, d = 20": 0.001,
-        "batched step, d = 20, float32": 0.00062,
-        "flow right-hand side, d = 100": 0.173,
-        "closed form, 4 times, d = 100": 6.15,
-        "top 8, d = 200": 0.194,
+        "batched step, d = 10": 0.00013,
+        "batched step, d = 20": 0.00084,
+        "batched step, d = 20, float32": 0.00043,
+        "flow right-hand side, d = 100": 0.172,
+        "closed form, 4 times, d = 100": 6.25,
+        "top 8, d = 200": 0.155,
         "all values, d = 200": 1.66,
     },
 }
@@ -111,9 +111,9 @@ def kernels() -> dict[str, Kernel]:
     return {
         "step, d = 200": step(200, "float64", 4),
         "step, d = 200, float32": step(200, "float32", 8),
-        "batched step, d = 10": batch(10, "float64", 32, 100),
-        "batched step, d = 20": batch(20, "float64", 32, 100),
-        "batched step, d = 20, float32": batch(20, "float32", 32, 100),
+        "batched step, d = 10": batch(10, "float64", 32, 400),
+        "batched step, d = 20": batch(20, "float64", 32, 200),
+        "batched step, d = 20, float32": batch(20, "float32", 32, 400),
         "flow right-hand side, d = 100": Kernel(
             lambda: lf.gradient_flow(task, network, **flow), evaluations
         ),

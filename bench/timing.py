@@ -38,6 +38,13 @@ def wall(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor(function: Callable[[], object]) -> float:
+    """Return the seconds of the processor that a call takes, over all threads."""
+    start = time.process_time()
+    function()
+    return time.process_time() - start
+
+
 def interleaved(
     sides: dict[str, Callable[[], float]], rounds: int
 ) -> tuple[dict[str, Timing], dict[str, np.ndarray]]:

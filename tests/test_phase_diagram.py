@@ -259,3 +259,31 @@ except lf.Interrupted as stopped:
 def test_bad_input(keywords: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lf.phase_diagram(**SMALL | keywords)
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+def test_the_order_keeps_all_threads_busy_to_the_end(threads: int) -> None:
+    """Cells of 1 to 60 units and 30 to 750 steps, taken from the queue as they come."""
+    grid: dict[str, Any] = {
+        "d": 30,
+        "rank": 3,
+        "gamma_sigma2": np.linspace(-3, 0, 14),
+        "gamma_w": np.linspace(0, 2.8, 14),
+        "progress": False,
+    }
+    seen: dict[str, Any] = {}
+    run = core.run
+
+    def spy(**words: Any) -> Any:
+        seen.update(words)
+        return run(**words)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, "run", spy)
+        data = lf.phase_diagram(**grid)
+    cost = (data.steps.values.ravel() + 1) * np.minimum(seen["width"], 60)
+    assert cost.max() > 30 * cost.min()
+    busy = np.zeros(threads)
+    for cell in seen["order"]:
+        busy[busy.argmin()] += cost[cell]
+    assert busy.max() <= 1.02 * busy.mean()

@@ -12,6 +12,8 @@ import numpy as np
 from peers import MAX_STEPS, Grid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from peers import Array
 
     Results = tuple[Array, Array, Array]
@@ -63,6 +65,17 @@ def run_stack(grid: Grid) -> Results:
     return least, steps, (values > values[:, :1] / 5).sum(axis=1)
 
 
+def run_here(grid: Grid, stack: int) -> Results:
+    """Train the cells in stacks of this many, in this process."""
+    parts = [grid.part(slice(i, i + stack)) for i in range(0, grid.width.size, stack)]
+    return _joined(map(run_stack, parts))
+
+
+def _joined(results: Iterable[Results]) -> Results:
+    least, steps, rank = (np.concatenate(one) for one in zip(*results, strict=True))
+    return least, steps, rank
+
+
 def _start() -> None:
     from threadpoolctl import threadpool_limits
 
@@ -86,5 +99,4 @@ class Pool(NamedTuple):
         parts = [
             grid.part(slice(i, i + stack)) for i in range(0, grid.width.size, stack)
         ]
-        results = self.executor.map(run_stack, parts)
-        return tuple(np.concatenate(one) for one in zip(*results, strict=True))  # type: ignore[return-value]
+        return _joined(self.executor.map(run_stack, parts))

@@ -105,10 +105,12 @@ void BatchedDescent<Scalar>::load(int lane,
   const auto index = static_cast<std::size_t>(lane);
   fill(X, columns_, lane, X_);
   fill(Y, columns_, lane, Y_);
-  fill(objective.target(), rows_in_, lane, target_);
-  has_truth_[index] = objective.has_truth();
-  if (objective.has_truth()) {
-    fill(objective.noise(), rows_in_, lane, noise_);
+  if (objectives_[index] != &objective) { // most cells of a lane share their task
+    objectives_[index] = &objective;
+    fill(objective.target(), rows_in_, lane, target_);
+    if (objective.has_truth()) {
+      fill(objective.noise(), rows_in_, lane, noise_);
+    }
   }
   step_size_.v[lane] = static_cast<Scalar>(step_size);
   units_[index] = X.cols();
@@ -153,7 +155,10 @@ template <class Scalar> void BatchedDescent<Scalar>::measure(LaneErrors& errors)
   dispatch([&](auto B) { measure_blocks<B>(train.data(), test.data()); });
   const auto size = static_cast<double>(d_out_ * d_in_);
   for (std::size_t lane = 0; lane < errors.size(); ++lane) {
-    errors[lane] = {train[lane] / size, has_truth_[lane] ? test[lane] / size : kNaN};
+    errors[lane] = {train[lane] / size,
+                    objectives_[lane] != nullptr && objectives_[lane]->has_truth()
+                        ? test[lane] / size
+                        : kNaN};
   }
 }
 

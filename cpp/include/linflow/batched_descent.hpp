@@ -46,8 +46,9 @@ public:
   // For networks of at most `units` hidden units.
   BatchedDescent(Index d_out, Index d_in, Index units);
 
-  // Puts a network into a lane. Whatever the lane was, the next advance() leaves the
-  // new network as it is, so that its step 0 comes with the next measure().
+  // Puts a network into a lane; the objective must outlive it. Whatever the lane was,
+  // the next advance() leaves the new network as it is, so that its step 0 comes with
+  // the next measure().
   void load(int lane,
             const Objective<Scalar>& objective,
             double step_size,
@@ -89,7 +90,7 @@ private:
   Index rows_in_;
   Index columns_;     // of X and Y, in blocks: room
   Index columns_now_; // in use by any lane
-  LaneFlags has_truth_{};
+  std::array<const Objective<Scalar>*, kLanes> objectives_{};
   std::array<Index, kLanes> units_{};
   std::vector<Index> col_places_;
   Packs X_;
