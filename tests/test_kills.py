@@ -278,7 +278,7 @@ def test_one_writer_at_a_time(context: ForkServerContext, tmp_path: Path) -> Non
     while len(calls(log)) < 20:
         time.sleep(0.01)
         assert process.is_alive()
-    with pytest.raises(BlockingIOError, match="being written by another process"):
+    with pytest.raises(BlockingIOError, match="in use by another process"):
         sweep_logged(*arguments, seconds=0.004)
     process.kill()
     process.join()

@@ -62,10 +62,10 @@ def test_more_seeds_and_a_grown_phase_diagram(tmp_path: Path) -> None:
     store = tmp_path / "store.zarr"
     words: dict[str, Any] = {"d": 16, "rank": 2, "gamma_sigma2": [-2.0, -1.0], **QUIET}
     lf.phase_diagram(**words, gamma_w=[2.0, 1.0], store=store)
-    first = Store.open(store).batches()
+    first = Store.open(store).batches
     large = lf.phase_diagram(**words, gamma_w=[1.5, 2.0], seeds=2, store=store)
     same(large, lf.phase_diagram(**words, gamma_w=[1.5, 2.0], seeds=2))
-    later = [slot for slot in Store.open(store).batches() if slot not in first]
+    later = [slot for slot in Store.open(store).batches if slot not in first]
     cells = [Store.open(store).read(slot)[0] for slot in later]
     computed = [
         (w, s2, seed)
@@ -112,13 +112,13 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
 def test_another_function_or_axis_is_refused(tmp_path: Path) -> None:
     store = tmp_path / "store.zarr"
 
-    def value(x: float) -> float:
+    def value(x: float, y: float = 0.0) -> float:
         return x
 
     old = value
     lf.sweep(value, {"x": [1]}, store=store, **QUIET)
 
-    def value(x: float) -> float:  # type: ignore[no-redef]
+    def value(x: float, y: float = 0.0) -> float:  # type: ignore[no-redef]
         return 2 * x
 
     for function, grid, match in (

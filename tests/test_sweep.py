@@ -171,6 +171,13 @@ def test_progress_counts_cells_and_names_ends(
     ("keywords", "error", "match"),
     [
         ({"function": 3}, TypeError, "function must be callable"),
+        (
+            {"grid": {"x": [1]}},
+            TypeError,
+            "can't be called with x, rng: missing",
+        ),
+        ({"fixed": {"m": 1}}, TypeError, "can't be called with .* unexpected .* 'm'"),
+        ({"fixed": {"n": 1}}, ValueError, "fixed: 'n' is an axis"),
         ({"grid": {}}, TypeError, "grid must be a mapping"),
         ({"grid": {"x": []}}, ValueError, "x must be a non-empty sequence"),
         ({"grid": {"x": [1, 1]}}, ValueError, "x must not repeat"),
@@ -187,7 +194,7 @@ def test_progress_counts_cells_and_names_ends(
         ({"executor": 0}, ValueError, "executor must be an integer >= 1"),
         ({"executor": 1.5}, TypeError, "executor must be None, a number"),
         (
-            {"executor": 2, "function": lambda x: x},
+            {"executor": 2, "function": lambda x, n: x},
             TypeError,
             "must be picklable for worker",
         ),

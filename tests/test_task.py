@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import linflow as lf
 
@@ -67,3 +68,12 @@ def test_bad_truth_and_rank() -> None:
         lf.low_rank_task(3, 1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="shape"):
         lf.low_rank_task((3, 0), 1)
+
+
+def test_bits_do_not_depend_on_blas_threads() -> None:
+    """Workers of a sweep draw their tasks themselves, with threads of their own."""
+    targets = []
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads):
+            targets.append(lf.low_rank_task((400, 300), 20, rng=1).target.tobytes())
+    assert targets[0] == targets[1] == targets[2]

@@ -14,6 +14,7 @@ from linflow import _streams as streams
 from linflow._core import ensemble as core
 from linflow._core import network as core_network
 from linflow.protocol import Protocol, published_step_size
+from linflow.spectrum import singular_values
 from linflow.store.results import Results
 from linflow.task import low_rank_task
 
@@ -75,11 +76,14 @@ class DiagramWork:
     ) -> Results:
         """Run a batch of cells."""
         seeds, place = np.unique(columns["seed"], return_inverse=True)
-        tasks = [
-            _task(self.d, self.rank, self.noise, self.root.child(seed))
-            for seed in seeds.tolist()
-        ]
-        cells = self._cells(columns, seeds, place, tasks)
+        tasks, norms = zip(
+            *(
+                _task(self.d, self.rank, self.noise, self.root.child(seed))
+                for seed in seeds.tolist()
+            ),
+            strict=True,
+        )
+        cells = self._cells(columns, seeds, place, norms)
         return self._run(tasks, cells, n_threads, report)
 
     def _cells(
@@ -87,7 +91,7 @@ class DiagramWork:
         columns: Columns,
         seeds: NDArray[Any],
         place: NDArray[Any],
-        tasks: list[Task],
+        norms: tuple[float, ...],
     ) -> dict[str, NDArray[Any]]:
         """Return the ensemble's arrays of cell parameters."""
         gamma_w, gamma_sigma2 = columns["gamma_w"], columns["gamma_sigma2"]
@@ -95,7 +99,7 @@ class DiagramWork:
         variance = powers(self.d, gamma_sigma2)
         seed = np.empty((place.size, 4), dtype=np.uint64)
         step_size = np.empty(place.size)
-        for number, (one, task) in enumerate(zip(seeds.tolist(), tasks, strict=True)):
+        for number, (one, norm) in enumerate(zip(seeds.tolist(), norms, strict=True)):
             here = place == number
             seed[here] = self.root.child(one).state_words(
                 streams.Purpose.NETWORK,
@@ -106,12 +110,11 @@ class DiagramWork:
                 variance[here],
             )
             if self.plan.step_size is None:
-                assert task.truth is not None
                 step_size[here] = published_step_size(
                     gamma_sigma2[here],
                     gamma_w[here],
                     d=self.d,
-                    truth_norm=float(np.linalg.norm(task.truth, 2)),
+                    truth_norm=norm,
                 )
             else:
                 step_size[here] = self.plan.step_size
@@ -126,7 +129,7 @@ class DiagramWork:
 
     def _run(
         self,
-        tasks: list[Task],
+        tasks: tuple[Task, ...],
         cells: dict[str, NDArray[Any]],
         n_threads: int,
         report: Report | None,
@@ -157,10 +160,12 @@ class DiagramWork:
         )
 
 
-@functools.lru_cache(maxsize=32)
-def _task(d: int, rank: int, noise: float, root: streams.Root) -> Task:
-    """Return the task of a seed, which several batches share."""
-    return low_rank_task((d, d), rank, noise=noise, rng=root.sequence())
+@functools.lru_cache(maxsize=4)
+def _task(d: int, rank: int, noise: float, root: streams.Root) -> tuple[Task, float]:
+    """Return the task of a seed, which several batches share, and |A*|_op."""
+    task = low_rank_task((d, d), rank, noise=noise, rng=root.sequence())
+    assert task.truth is not None
+    return task, float(singular_values(task.truth, 1)[0])
 
 
 def powers(d: int, exponents: Array) -> Array:

@@ -101,7 +101,9 @@ def sweep(
         What the function returns by name ("value" for a single one), with ``status``,
         ``duration`` (s) and, where a cell failed, ``reason``: a call that raises gives
         status -3, one that ends its process twice while alone in it -4. Bitwise the
-        same, durations and provenance apart, for any executor, batches and order.
+        same, durations and provenance apart, for any executor, batches and order, as
+        far as the function is (large products of NumPy's may depend on the number of
+        BLAS threads, which is `n_threads` in new processes).
 
     Raises
     ------
@@ -139,11 +141,9 @@ def sweep(
     >>> bool((data.status == lf.Status.REACHED_END).all())
     True
     """
-    if not callable(function):
-        message = f"function must be callable, not {function!r}"
-        raise TypeError(message)
     attrs, fixed, dims = dict(attrs or {}), dict(fixed or {}), dict(dims or {})
     cells = _grid(grid, seeds, attrs)
+    _callable(function, cells, fixed, seeds)
     check_resume(resume)
     n_threads = _count("n_threads", n_threads)
     root = streams.root(rng)
@@ -193,6 +193,31 @@ def _grid(grid: Any, seeds: Any, attrs: Mapping[str, Any]) -> Grid:
         count = validate.integer("seeds", seeds, at_least=1)
         axes.append(Axis.check("seed", range(count), attrs.get("seed", {})))
     return Grid(tuple(axes))
+
+
+def _callable(
+    function: Any, cells: Grid, fixed: Mapping[str, Any], seeds: int | None
+) -> None:
+    """Refuse a function that can't be called with what it is to get."""
+    if not callable(function):
+        message = f"function must be callable, not {function!r}"
+        raise TypeError(message)
+    names = [name for name in cells.names if seeds is None or name != "seed"]
+    for name in fixed:
+        if name in cells.names:
+            message = f"fixed: {name!r} is an axis of the grid"
+            raise ValueError(message)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    words = dict.fromkeys([*names, *fixed])
+    words |= dict.fromkeys(_wants(function, set(words)))
+    try:
+        signature.bind(**words)
+    except TypeError as error:
+        message = f"function can't be called with {', '.join(words)}: {error}"
+        raise TypeError(message) from error
 
 
 def _wants(function: Callable[..., Any], taken: set[str]) -> frozenset[str]:

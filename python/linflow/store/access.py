@@ -100,7 +100,7 @@ def intact(
     store: Store, findings: dict[int, str]
 ) -> Iterator[tuple[dict[str, NDArray[Any]], Results]]:
     """Yield every batch that is as it was written; add the others to `findings`."""
-    for slot in store.batches():
+    for slot in store.batches:
         try:
             batch = store.read(slot)
         except ChunkDamaged as error:

@@ -46,9 +46,10 @@ class StoreDamaged(RuntimeError):
 class Store:
     """The batches of one sweep on a local disk, to read and, once claimed, to write."""
 
-    def __init__(self, path: Path, record: dict[str, Any]) -> None:
+    def __init__(self, path: Path, record: dict[str, Any], batches: list[int]) -> None:
         self.path = path
         self.record = record
+        self.batches = batches  # numbers of those that were there when it was opened
         self._lock: int | None = None
         self._capacity = 0
         self._grid: tuple[Any, Grid] | None = None
@@ -81,7 +82,7 @@ class Store:
             partial.replace(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        return cls(path, record)
+        return cls(path, record, [])
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -97,7 +98,8 @@ class Store:
         if not path.exists():
             message = f"store {str(path)!r} does not exist"
             raise FileNotFoundError(message)
-        return cls(path, _record(path))
+        batches = _batches(path)  # first: the record then knows all that they hold
+        return cls(path, _record(path), batches)
 
     def claim(self) -> None:
         """Get ready to write; one process at a time may.
@@ -124,8 +126,8 @@ class Store:
                 pass  # a file system without locks
         for partial in self.path.glob(f"**/*{chunks.PARTIAL}"):
             partial.unlink(missing_ok=True)
-        self.record = _record(self.path)  # as the last writer left it
-        used = set(self.batches())
+        self.batches, self.record = _batches(self.path), _record(self.path)
+        used = set(self.batches)
         self._free = (slot for slot in range(2**62) if slot not in used)
         self._reserve(max(used, default=-1) + 1)
 
@@ -203,13 +205,6 @@ class Store:
             else:
                 chunks.write(array, slot, chunk)
 
-    def batches(self) -> list[int]:
-        """Return the numbers of the batches that are there."""
-        folder = self.path / "status" / "c"
-        if self.batch is None or not folder.is_dir():
-            return []
-        return sorted(int(one.name) for one in folder.iterdir() if one.name.isdigit())
-
     def read(self, slot: int) -> tuple[dict[str, NDArray[Any]], Results]:
         """Return parameters and results of the finished cells of a batch.
 
@@ -277,6 +272,13 @@ class Store:
         for name, known in self.record["labels"].items():
             parameters[name] = np.array(known, dtype=np.str_)[parameters[name]]
         return parameters
+
+
+def _batches(path: Path) -> list[int]:
+    folder = path / "status" / "c"
+    if not folder.is_dir():
+        return []
+    return sorted(int(one.name) for one in folder.iterdir() if one.name.isdigit())
 
 
 def _record(path: Path) -> dict[str, Any]:
