@@ -236,8 +236,8 @@ private:
 // The second dynamics of a cell that runs in a batch.
 template <class Scalar> class BatchCompanion final : public Companion<Scalar> {
 public:
-  BatchCompanion(DynamicsKind kind, Index d_out, Index d_in, Index units)
-      : runner_(kind, d_out, d_in, units) {}
+  BatchCompanion(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
+      : runner_(*options.distance_to, d_out, d_in, units, options) {}
 
   void begin(const Objective<Scalar>& objective,
              const Cell& cell,
@@ -319,8 +319,8 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
       worth_batching(d_out, d_in)) {
     MakeCompanion<Scalar> companion;
     if (options.distance_to) {
-      companion = [&, kind = *options.distance_to] {
-        return std::make_unique<BatchCompanion<Scalar>>(kind, d_out, d_in, units);
+      companion = [&] {
+        return std::make_unique<BatchCompanion<Scalar>>(d_out, d_in, units, options);
       };
     }
     return run_batched_ensemble<Scalar>(
