@@ -85,13 +85,11 @@ def beside_peers(pool: Pool | None, quick: bool) -> None:
                     f"{np.median(others / seconds['linflow']):.2f}",
                 )
             )  # fmt: skip
-    if pool is None:
-        print(
-            "\nCells per second of one core's time (in stacks or batches of so many);"
-        )
-    else:
-        print("\nCells per second on all cores (in stacks or batches of")
-    print("so many); ratios to NumPy cell by cell and to the best of all peers.")
+    where = "of one core's time" if pool is None else "on all cores"
+    print(
+        f"\nCells per second {where} (in stacks or batches of so many); ratios to "
+        "NumPy cell by cell and to the best of all peers."
+    )
     table(
         ("d", "cells", "dtype", "linflow", "NumPy, cell by cell", "NumPy, stacks",
          "JAX", "ratio", "to the best"),

@@ -270,18 +270,21 @@ def test_the_order_keeps_all_threads_busy_to_the_end(threads: int) -> None:
         "gamma_sigma2": np.linspace(-3, 0, 14),
         "gamma_w": np.linspace(0, 2.8, 14),
         "progress": False,
+        "batch": 14 * 14,
     }
     seen: dict[str, Any] = {}
     run = core.run
 
     def spy(**words: Any) -> Any:
-        seen.update(words)
-        return run(**words)
+        record = run(**words)
+        seen.update(width=words["width"], order=words["order"], steps=record["steps"])
+        return record
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(core, "run", spy)
-        data = lf.phase_diagram(**grid)
-    cost = (data.steps.values.ravel() + 1) * np.minimum(seen["width"], 60)
+        lf.phase_diagram(**grid)
+    assert len(seen["order"]) == 14 * 14
+    cost = (seen["steps"] + 1) * np.minimum(seen["width"], 60)
     assert cost.max() > 30 * cost.min()
     busy = np.zeros(threads)
     for cell in seen["order"]:

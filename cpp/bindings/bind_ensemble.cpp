@@ -1,4 +1,4 @@
-#include "linflow/ensemble.hpp"
+#include "linflow/batched_ensemble.hpp"
 
 #include "bindings.hpp"
 
@@ -133,6 +133,18 @@ py::dict ensemble(const std::vector<Matrix<Scalar>>& targets,
 void bind_ensemble(py::module_& module) {
   auto sub = module.def_submodule("ensemble", "Many runs in parallel.");
   sub.def("default_threads", &default_threads);
+  sub.def(
+      "lanes",
+      [](Index d_out, Index d_in, bool float32) {
+        if (!worth_batching(d_out, d_in)) {
+          return 1;
+        }
+        return float32 ? BatchedDescent<float>::kLanes : BatchedDescent<double>::kLanes;
+      },
+      "Cells of gradient descent that are computed side by side.",
+      py::arg("d_out"),
+      py::arg("d_in"),
+      py::arg("float32"));
   sub.def(
       "run",
       [](const std::vector<Matrix<double>>& targets,

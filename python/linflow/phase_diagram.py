@@ -257,6 +257,11 @@ def phase_diagram(
             store=store,
             resume=resume,
             batch=batch,
+            together=(
+                core.lanes(d, d, precision == "float32")
+                if kinds[0] == "gradient_descent"
+                else 1
+            ),
             progress=progress,
         )
     )

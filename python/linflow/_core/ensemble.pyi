@@ -8,6 +8,7 @@ from linflow._core import Array, Record
 from linflow._core.stop import StopRules
 
 def default_threads() -> int: ...
+def lanes(d_out: int, d_in: int, float32: bool) -> int: ...
 def run(
     *,
     targets: Sequence[Array],

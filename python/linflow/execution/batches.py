@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from linflow.store.results import Results
 
 TARGET = 1.0  # s: what a lost worker costs, and hundreds of times what a batch does
+ROUNDS = 4
 LARGEST = 16384
 BYTES = 2**25  # of a chunk
 
@@ -45,18 +46,26 @@ class Batch:
 class Queue:
     """Cells to be computed, in order, handed out in batches that take about a second.
 
-    The first batches are single cells. What they take fixes the size of a chunk, unless
-    that is given; the size of later batches follows the pace, and towards the end they
-    get smaller, so that all workers end together.
+    The first batches are single cells, or as many as the core computes `together`. What
+    they take fixes the size of a chunk, unless that is given; the size of later batches
+    follows the pace, and towards the end they get smaller, so that all workers end
+    together, but not below some rounds of cells that are computed together: a place
+    that a short cell leaves is then taken by another one.
     """
 
     def __init__(
-        self, cells: NDArray[np.int64], *, given: int | None, chunk: int | None
+        self,
+        cells: NDArray[np.int64],
+        *,
+        given: int | None,
+        chunk: int | None,
+        together: int = 1,
     ) -> None:
         self._cells = cells
         self._next = 0
         self._retries: collections.deque[Batch] = collections.deque()
         self._given = given
+        self._together = together
         self._pace = 0.0  # s per cell
         self.chunk = chunk or given
 
@@ -77,13 +86,14 @@ class Queue:
 
     def _count(self, workers: int) -> int:
         if self.chunk is None:
-            return 1
+            return self._together
         if self._given is not None:
             return min(self._given, self.chunk)
         left = self._cells.size - self._next
-        share = max(left // (2 * workers), self.chunk // 32, 1)
+        least = 1 if self._together == 1 else ROUNDS * self._together
+        share = max(left // (2 * workers), self.chunk // 32, least)
         second = int(TARGET / self._pace) if self._pace else self.chunk
-        return min(self.chunk, share, max(second, 1))
+        return min(self.chunk, share, max(second, least))
 
     def retry(self, batches: list[Batch]) -> None:
         """Hand these out next."""
@@ -102,4 +112,4 @@ class Queue:
                 rows = sum(one[0].nbytes for one in results.values.values()) + 1
                 pace = max(self._pace, 1e-9)
                 most = min(LARGEST, BYTES // rows, TARGET / pace, self._cells.size)
-                self.chunk = 1 << max(0, int(np.log2(max(most, 1))))
+                self.chunk = 1 << max(0, int(np.log2(max(most, self._together))))

@@ -49,6 +49,7 @@ class Plan:
     store: str | os.PathLike[str] | None = None
     resume: bool | str = True
     batch: int | None = None
+    together: int = 1  # cells that the core computes at once, at the cost of one
     progress: bool | Callable[[int], Any] = True
 
 
@@ -105,7 +106,7 @@ class _Run:
     ) -> None:
         self.plan, self.table, self.store, self.record = plan, table, store, record
         chunk = None if store is None else store.batch
-        self.queue = Queue(todo, given=plan.batch, chunk=chunk)
+        self.queue = Queue(todo, given=plan.batch, chunk=chunk, together=plan.together)
         self.flying: dict[cf.Future[Results], Batch] = {}
         self.running: dict[int, int] = {}  # batches in progress: cells done so far
         self.cancelled = False
