@@ -7,12 +7,14 @@
 namespace linflow {
 namespace {
 
+// Beyond kMaxDimension one network fills the vectors as well by itself.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr Index kMaxBlock = 5; // 25 sums and 6 operands in 32 registers
+constexpr Index kMaxDimension = 50;
 #else
 constexpr Index kMaxBlock = 3; // 9 and 4 in 16
+constexpr Index kMaxDimension = 32;
 #endif
-constexpr Index kMaxDimension = 50; // beyond, one network fills the vectors by itself
 
 // The block that pads least for its speed; small ones repeat their loads more often.
 Index choose_block(Index d_out, Index d_in) {
