@@ -74,6 +74,11 @@ def test_lazy_to_rich() -> None:
         np.asarray(ax.lines[2].get_ydata(), float), flow.input_change[0, 0, :, 0, -1]
     )
     assert len(ax.collections) == 2  # bands of the seeds
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "inverted funnel 2-2-5", "funnel 5-2-2", "closed form", "gradient flow"
+    ]  # fmt: skip
     ax.figure.savefig(io.BytesIO(), dpi=30)  # type: ignore[union-attr]
     sizes = lf.lazy_to_rich((2, 2, 2), [0.0, 1.0], size=[0.1, 1.0])
     ax = plot.lazy_to_rich(sizes, legend=False)

@@ -79,7 +79,8 @@ def lazy_to_rich(
     -------
     xarray.Dataset
         With dimensions (shape, size, lam, seed, time): ``train_error``,
-        ``kernel_distance``, ``kernel_movement``, ``input_change``, ``output_change``.
+        ``kernel_distance``, ``kernel_movement``, ``input_change``, ``output_change``;
+        ``d_in``, ``width`` and ``d_out`` of each shape are coordinates.
 
     Raises
     ------
@@ -144,7 +145,6 @@ def lazy_to_rich(
             for name, text in VARIABLES.items()
         },
         coords={
-            "shape": ["-".join(map(str, triple)) for triple in triples],
             "size": sizes,
             "lam": levels,
             "seed": np.arange(seeds),
@@ -152,7 +152,6 @@ def lazy_to_rich(
             "d_in": ("shape", d_in),
             "width": ("shape", width),
             "d_out": ("shape", d_out),
-            "kind": ("shape", [_kind(triple) for triple in triples]),
         },
         attrs={"dynamics": dynamics},
     )
@@ -205,10 +204,3 @@ def _task(shape: tuple[int, int], values: Array, root: streams.Root) -> Task:
     U, _, Vt = np.linalg.svd(generator.standard_normal(shape), full_matrices=False)
     kept = min(len(values), len(Vt))
     return Task((U[:, :kept] * values[:kept]) @ Vt[:kept])
-
-
-def _kind(triple: tuple[int, int, int]) -> str:
-    d_in, _, d_out = triple
-    if d_in == d_out:
-        return "square"
-    return "funnel" if d_in > d_out else "inverted funnel"

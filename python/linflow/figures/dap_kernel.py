@@ -70,7 +70,9 @@ def draw(rng: RngLike = 0) -> tuple[Figure, xr.Dataset]:
             "simulated_curve_error": (("curve", "point"), coarse.train_error.values),
         },
         coords={
-            "shape": exact["shape"].values,
+            "d_in": ("shape", [shape[0] for shape in SHAPES]),
+            "width": ("shape", [shape[1] for shape in SHAPES]),
+            "d_out": ("shape", [shape[2] for shape in SHAPES]),
             "lam": lam,
             "few_lam": few,
             "curve": list(CURVES),
@@ -101,18 +103,18 @@ def _picture(data: xr.Dataset) -> Figure:
     first, *others = axes = grid[0]
     names = ("funnel", "inverted\nfunnel", "square")
     places = ((0.03, 0.76, "left"), (0.97, 0.8, "right"), (0.97, 0.12, "right"))
-    for i, (name, shape) in enumerate(zip(names, data["shape"].values, strict=True)):
+    for i, (name, shape) in enumerate(zip(names, SHAPES, strict=True)):
         dap.both(
             first,
             i,
-            (data.lam, data.distance.sel(shape=shape)),
-            (data.few_lam, data.simulated_distance.sel(shape=shape)),
+            (data.lam, data.distance[i]),
+            (data.few_lam, data.simulated_distance[i]),
         )
         x, y, side = places[i]
         first.text(
             x,
             y,
-            f"{name}\n{shape}",
+            f"{name}\n" + "-".join(map(str, shape)),
             color=COLOURS[i],
             ha=side,
             va="bottom" if i == 2 else "top",

@@ -83,12 +83,13 @@ def lazy_to_rich(
         ax = new_axes()[0]
     handles: list[Artist] = []
     first = given[0]
-    shapes, sizes = list(first["shape"].values), list(first["size"].values)
+    triples = np.stack([first.d_in, first.width, first.d_out], axis=1).tolist()
+    sizes = list(first["size"].values)
     for index, one in enumerate(given):
         values = one[quantity].isel(time=time).sortby("lam")
         lam = values.lam.values
-        for (i, shape), (j, size) in product(enumerate(shapes), enumerate(sizes)):
-            part = values.sel(shape=shape, size=size)
+        for (i, shape), (j, size) in product(enumerate(triples), enumerate(sizes)):
+            part = values.isel(shape=i, size=j)
             mean, spread = part.mean("seed").values, part.std("seed").values
             colour, style = COLOURS[i % 4], LINE_STYLES[(i + j) % 4]
             if index:
@@ -98,8 +99,7 @@ def lazy_to_rich(
             if one.sizes["seed"] > 1:
                 low, high = mean - spread, mean + spread
                 ax.fill_between(lam, low, high, color=colour, alpha=0.15, linewidth=0)
-            kind = str(first.kind.values[i])
-            text = f"{kind} {shape}" + (f", size {size:g}" if len(sizes) > 1 else "")
+            text = _name(shape) + (f", size {size:g}" if len(sizes) > 1 else "")
             looks: dict[str, Any] = {
                 "marker": MARKERS[i % 4],
                 "markerfacecolor": "none",
@@ -137,3 +137,10 @@ def lazy_to_rich(
     if legend:
         legend_below(ax, handles)
     return ax
+
+
+def _name(shape: Sequence[int]) -> str:
+    """Return what a network of (d_in, width, d_out) is called."""
+    d_in, width, d_out = shape
+    kind = "funnel" if d_in > d_out else "inverted funnel" if d_in < d_out else "square"
+    return f"{kind} {d_in}-{width}-{d_out}"
