@@ -131,7 +131,7 @@ def lazy_to_rich(
         width = float(levels[levels > 0].min())
         ax.set_xscale("symlog", linthresh=width)
         top = int(np.floor(np.log10(levels.max())))
-        decades = 10.0 ** np.arange(top, np.log10(width) - 0.5, -2)
+        decades = 10.0 ** np.arange(top, np.log10(width) + 0.01, -2)
         ax.set_xticks(np.concatenate([-decades, [0.0], decades]))
     ax.set(xlabel=r"balance level $\lambda$, units of $s^*_1$", ylabel=LABELS[quantity])
     if legend:
