@@ -30,6 +30,7 @@ SECTIONS = {
     "ensemble": Section(),
     "published": Section(),
     "scaling": Section(),
+    "sweep": Section(),
     "large": Section(),
     "import": Section(),
     "closed_form": Section(quick=("--d", "20", "--timed-d", "20"), markdown=False),

@@ -1,8 +1,8 @@
-"""What the sweep machinery costs over the bare ensemble, and what a batch costs.
+"""What the sweep machinery costs over the bare ensemble, in time and memory.
 
-Run as ``python bench/bench_sweep.py [--cells N] [--rounds N]``. The sides: the compiled
-ensemble called once for all cells of a grid at d = 10; `phase_diagram` without and with
-a store; resuming a finished store.
+Run as ``python bench/bench_sweep.py [--quick]``. The sides, on a grid of 100,000 cells:
+the compiled ensemble called once for all of them, with its parameters and streams made;
+`phase_diagram` without and with a store; and from a store that has them all.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from timing import header, interleaved, wall
+from timing import Timing, header, table
 
 import linflow as lf
 from linflow import _streams as streams
@@ -21,74 +23,91 @@ from linflow._core import ensemble
 from linflow.diagram_cells import DiagramWork, order
 from linflow.store.grid import Axis, Grid
 
-D, RANK = 10, 2
+RANK = 2
+NAMES = (
+    "min_test_error",
+    "best_step",
+    "steps",
+    "first_train_error",
+    "final_train_error",
+    "rank",
+    "stable_rank",
+)
 
 
-def axes(cells: int) -> tuple[np.ndarray, np.ndarray]:
+def axes(cells: int) -> dict[str, np.ndarray]:
     side = round(cells**0.5)
-    return np.linspace(-2.2, -0.8, side), np.linspace(1.75, 2.8, side)
+    return {
+        "gamma_w": np.linspace(1.75, 2.8, side),
+        "gamma_sigma2": np.linspace(-2.2, -0.8, side),
+    }
 
 
-def bare(cells: int, n_threads: int) -> None:
-    """Run all cells by one call, as the machinery would run a batch."""
-    gamma_sigma2, gamma_w = axes(cells)
-    grid = Grid(
-        (
-            Axis("gamma_w", gamma_w),
-            Axis("gamma_sigma2", gamma_sigma2),
-            Axis("seed", np.arange(1)),
-        )
+def bare(d: int, cells: int) -> None:
+    """Run all cells by one call, as the machinery runs a batch."""
+    axis = [Axis(name, values) for name, values in axes(cells).items()]
+    grid = Grid((*axis, Axis("seed", np.arange(1))))
+    work = DiagramWork(
+        d=d,
+        rank=RANK,
+        noise=1.0,
+        root=streams.root(0),
+        kinds=("gradient_descent", None),
+        protocol="published",
+        variables=NAMES,
+        float32=False,
+        rtol=1e-6,
     )
-    names = ("min_test_error", "best_step", "steps", "first_train_error")
-    names += ("final_train_error", "rank", "stable_rank")
-    kinds = ("gradient_descent", None)
-    root = streams.root(0)
-    work = DiagramWork(D, RANK, 1.0, root, kinds, "published", names, float32=False)
-    all_cells = order(grid, D, np.arange(grid.size))
-    work(grid.columns(all_cells), n_threads)
+    columns = grid.columns(order(grid, d, np.arange(grid.size)))
+    work(columns, ensemble.default_threads())
 
 
-def diagram(cells: int, **keywords: object) -> None:
-    words: dict[str, object] = {"progress": False} | keywords
-    lf.phase_diagram(D, RANK, *axes(cells), **words)
+def diagram(d: int, cells: int, **keywords: Any) -> None:
+    lf.phase_diagram(d, RANK, **axes(cells), **{"progress": False} | keywords)
 
 
-def overhead(cells: int, rounds: int) -> None:
-    """Print the machinery's times over the bare ensemble's."""
-    n_threads = ensemble.default_threads()
+def overhead(d: int, cells: int, rounds: int) -> None:
+    """Print times over the bare ensemble's: of the clock, and of the processor."""
     with tempfile.TemporaryDirectory() as folder:
-        number = 0
+        stores = iter(Path(folder) / f"{number}.zarr" for number in range(99))
+        last = next(stores)
 
-        def stored() -> float:
-            nonlocal number
-            number += 1
-            path = Path(folder) / f"{number}.zarr"
-            return wall(lambda: diagram(cells, store=path))
-
-        def resumed() -> float:
-            path = Path(folder) / f"{number}.zarr"
-            return wall(lambda: diagram(cells, store=path))
+        def stored() -> None:
+            nonlocal last
+            last = next(stores)
+            diagram(d, cells, store=last)
 
         sides = {
-            "bare ensemble": lambda: wall(lambda: bare(cells, n_threads)),
-            "phase_diagram": lambda: wall(lambda: diagram(cells)),
+            "bare ensemble": lambda: bare(d, cells),
+            "phase_diagram": lambda: diagram(d, cells),
             "with a store": stored,
-            "store resumed": resumed,
+            "from a full store": lambda: diagram(d, cells, store=last),
         }
-        timings, seconds = interleaved(sides, rounds)
-        side = round(cells**0.5)
-        print(f"{side * side} cells at d = {D}, {n_threads} threads")
-        for name, timing in timings.items():
-            ratio = np.median(seconds[name] / seconds["bare ensemble"])
-            print(f"{name:16}{timing!s:28}{ratio:.3f} of bare")
-        files = sum(
-            len(names) for _, _, names in os.walk(Path(folder) / f"{number}.zarr")
+        seconds = {name: np.empty((rounds, 2)) for name in sides}
+        for side in sides.values():
+            side()
+        for i in range(rounds):
+            for name, side in sides.items():
+                start = time.perf_counter(), time.process_time()
+                side()
+                end = time.perf_counter(), time.process_time()
+                seconds[name][i] = np.subtract(end, start)
+        size = sum(path.stat().st_size for path in last.rglob("*")) / 2**20
+
+    rows = []
+    for name, spent in seconds.items():
+        ratios = np.median(spent / seconds["bare ensemble"], axis=0)
+        clock, processor = (
+            Timing(*np.percentile(one, [50, 25, 75])) for one in spent.T
         )
-        print(f"files in a store: {files}")
+        rows.append((name, clock, f"{ratios[0]:.3f}", processor, f"{ratios[1]:.3f}"))
+    side = round(cells**0.5)
+    print(f"{side * side} cells at d = {d}; the store holds {size:.0f} MiB.")
+    table(("", "clock", "over bare", "processor", "over bare"), rows)
 
 
-def memory(cells: int) -> None:
-    """Print the resident memory as a grid runs with a store, beyond that at 10 %."""
+def memory(d: int, cells: int) -> None:
+    """Print the resident memory as a grid runs with a store."""
     page = os.sysconf("SC_PAGE_SIZE")
     seen: dict[int, float] = {}
 
@@ -97,20 +116,19 @@ def memory(cells: int) -> None:
         seen[done * 10 // cells] = used / 2**20
 
     with tempfile.TemporaryDirectory() as folder:
-        diagram(cells, store=Path(folder) / "store.zarr", progress=look)
-    first = seen[min(seen)]
-    words = ", ".join(f"{10 * k} %: {used - first:+.1f}" for k, used in seen.items())
-    print(f"resident memory in MiB, {first:.0f} and {words}")
+        diagram(d, cells, store=Path(folder) / "store.zarr", progress=look)
+    words = ", ".join(f"{used:.0f}" for used in seen.values())
+    print(f"Resident memory at each tenth of the way, with a store: {words} MiB.")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     print(header())
-    overhead(options.cells, options.rounds)
-    memory(options.cells)
+    cells, rounds = (10_000, 3) if options.quick else (100_000, 7)
+    overhead(10, cells, rounds)
+    memory(10, cells)
 
 
 if __name__ == "__main__":
