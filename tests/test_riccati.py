@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import reference_riccati as ref
@@ -174,8 +174,30 @@ problems = st.tuples(
 )
 
 
+def effect_of_rounding(flow: core.Riccati, X: Array, Y: Array, t: float) -> float:
+    """How far P(t) moves when one bit of the start's size changes.
+
+    Near a saddle small entries of the state decide what grows, by s*/s0.
+    """
+    rng = np.random.default_rng(0)
+    bit = np.finfo(float).eps * max(np.abs(X).max(), np.abs(Y).max())
+    P = [
+        grams(
+            core.RiccatiStart(
+                flow,
+                np.asfortranarray(X + bit * rng.uniform(-0.5, 0.5, X.shape)),
+                np.asfortranarray(Y + bit * rng.uniform(-0.5, 0.5, Y.shape)),
+            ),
+            t,
+        )[0]
+        for _ in range(5)
+    ]
+    return float(np.ptp(P, axis=0).max())
+
+
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(problems)
+@example((2, 5, 1, 0.0, 1e-16, 0.0, 0.0, 1.25, 0))  # a mode that mu alone has sown
 def test_semigroup_and_positivity(
     problem: tuple[int, int, int, float, float, float, float, float, int],
 ) -> None:
@@ -187,7 +209,8 @@ def test_semigroup_and_positivity(
     t1, t2 = 10.0**log_t1, 10.0**log_t2
     now, end = grams(start, [t1, t1 + t2])
     later = grams(start.advance(flow, t1), t2)[0]
-    assert np.abs(later - end).max() < 1e-11 * np.abs(end).max()
+    gap, allowed = np.abs(later - end).max(), 1e-11 * np.abs(end).max()
+    assert gap < allowed or gap < 2 * effect_of_rounding(flow, *start.factors(t1), t2)
     ended = grams(start, INF)[0]
     still = grams(start.advance(flow, INF), t2)[0]
     size = max(np.abs(ended).max(), np.abs(T).max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,7 +243,7 @@ def test_observables_along_a_run_are_those_of_its_products() -> None:
 def test_crossing_times_are_interpolated() -> None:
     t = np.linspace(0, 2, 9)
     s = np.exp(np.outer(t, [1.0, 2.0, -1.0, 0.1]))
-    times = lf.spectrum.crossing_times(t, s, np.e)
+    times = lf.spectrum.crossing_times(t, s, math.e)
     np.testing.assert_allclose(times[:2], [1.0, 0.5])
     assert np.isnan(times[2:]).all()
     assert lf.spectrum.crossing_times([0, 1], [[3.0], [4.0]], 2.0).tolist() == [0.0]
