@@ -1,8 +1,7 @@
 """The same grid in other tools, each written as its users would write it well.
 
 A peer takes a `Grid` and returns the minimal test error, the steps and the rank of
-every cell. What a peer cannot do without being told is given to it for nothing: the
-order of the cells, the networks drawn in their compressed form.
+every cell. The order of the cells, the long ones first, is given to it.
 """
 
 from __future__ import annotations
