@@ -36,7 +36,6 @@ SECTIONS = {
     "closed_form": Section(quick=("--d", "20", "--timed-d", "20"), markdown=False),
     "flow": Section(("--d", "10", "50"), ("--d", "10"), markdown=False),
     "spectrum": Section(quick=("2",), markdown=False),
-    "sweep": Section(quick=("--cells", "2000", "--rounds", "2"), markdown=False),
 }
 
 
