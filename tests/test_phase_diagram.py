@@ -14,7 +14,10 @@ import linflow as lf
 import reference
 from linflow import stop
 from linflow._core import ensemble as core
+from linflow.diagram_cells import order
+from linflow.execution.batches import Queue
 from linflow.protocol import published_step_size
+from linflow.store.grid import Axis, Grid
 
 SMALL: dict[str, Any] = {
     "d": 24,
@@ -264,30 +267,22 @@ def test_bad_input(keywords: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("threads", [2, 8])
 def test_the_order_keeps_all_threads_busy_to_the_end(threads: int) -> None:
-    """Cells of 1 to 60 units and 30 to 750 steps, taken from the queue as they come."""
+    """Batches of cells of 1 to 60 units and 30 to 750 steps, taken as they come."""
     grid: dict[str, Any] = {
         "d": 30,
         "rank": 3,
         "gamma_sigma2": np.linspace(-3, 0, 14),
         "gamma_w": np.linspace(0, 2.8, 14),
         "progress": False,
-        "batch": 14 * 14,
     }
-    seen: dict[str, Any] = {}
-    run = core.run
-
-    def spy(**words: Any) -> Any:
-        record = run(**words)
-        seen.update(width=words["width"], order=words["order"], steps=record["steps"])
-        return record
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core, "run", spy)
-        lf.phase_diagram(**grid)
-    assert len(seen["order"]) == 14 * 14
-    cost = (seen["steps"] + 1) * np.minimum(seen["width"], 60)
+    data = lf.phase_diagram(**grid)
+    widths = data.width.values[:, None, None]
+    cost = ((data.steps.values + 1) * np.minimum(widths, 60)).ravel()
     assert cost.max() > 30 * cost.min()
+    axes = (Axis(str(name), data[name].values) for name in data.status.dims)
+    cells = order(Grid(tuple(axes)), 30, np.arange(cost.size))
+    queue = Queue(cells, given=None, chunk=16)
     busy = np.zeros(threads)
-    for cell in seen["order"]:
-        busy[busy.argmin()] += cost[cell]
+    while queue:
+        busy[busy.argmin()] += cost[queue.take(threads).cells].sum()
     assert busy.max() <= 1.02 * busy.mean()

@@ -237,8 +237,7 @@ class Dask(Pool):
         super().__init__(1, n_threads)
         self._client = client
         self._closing = closing
-        # Impure: a batch tried again must be computed again.
-        self._executor = client.get_executor(pure=False)
+        self._sent: set[Any] = set()
 
     @property
     def workers(self) -> int:
@@ -250,9 +249,22 @@ class Dask(Pool):
         self, work: Work, columns: Columns, report: Report
     ) -> cf.Future[Results]:
         """Send a batch to the scheduler."""
-        future: cf.Future[Results] = self._executor.submit(
-            work, columns, self.n_threads
-        )
+        # Not by the client's own executor: a result whose worker is lost just then
+        # comes out of it as a TypeError. Impure: a batch tried again is computed again.
+        sent = self._client.submit(work, columns, self.n_threads, pure=False)
+        future: cf.Future[Results] = cf.Future()
+
+        def finish(sent: Any) -> None:
+            self._sent.discard(sent)
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(sent.result())
+            except BaseException as error:
+                future.set_exception(error)
+
+        self._sent.add(sent)
+        sent.add_done_callback(finish)
         return future
 
     def lost(self, error: BaseException) -> bool:
@@ -263,7 +275,7 @@ class Dask(Pool):
 
     def close(self) -> None:
         """Drop what was sent and leave the scheduler as it was."""
-        self._executor.shutdown(wait=False)
+        self._client.cancel(list(self._sent))
         self._closing()
 
 
