@@ -1,6 +1,5 @@
 #include "linflow/chebyshev_filter.hpp"
 
-#include "linflow/products.hpp"
 #include "linflow/thin_product.hpp"
 
 #include <cmath>
@@ -30,10 +29,9 @@ void ChebyshevFilter::step(const Matrix<double>& A,
   thin_product_tn(A, image_, count, again_);
   next = alpha * again_.leftCols(count) + beta * now_.leftCols(count) - next;
   if (locked > 0) {
-    auto overlap = overlap_.topLeftCorner(locked, count);
-    overlap.setZero();
-    add_product_tn<double>(1.0, V.leftCols(locked), next, overlap);
-    add_product<double>(-1.0, V.leftCols(locked), overlap, next);
+    thin_product_tn(V.leftCols(locked), next_, count, overlap_);
+    thin_product(V.leftCols(locked), overlap_, count, again_);
+    next -= again_.leftCols(count);
   }
   now_.swap(next_);
 }

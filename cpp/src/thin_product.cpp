@@ -63,7 +63,10 @@ void rows_times(View a, View v, Index depth, double* out, Index out_stride) {
 }
 
 template <int N>
-void columns_of_product(const Matrix<double>& A, View v, double* out, Index stride) {
+void columns_of_product(const ConstBlock<double>& A,
+                        View v,
+                        double* out,
+                        Index stride) {
   const Index rows = A.rows();
   Index i = 0;
   for (; i + kVectors * kLanes <= rows; i += kVectors * kLanes) {
@@ -113,16 +116,25 @@ void columns_times(View a, View u, Index depth, double* out, Index out_stride) {
 }
 
 template <int N>
-void columns_of_product_tn(const Matrix<double>& A, View u, double* out, Index stride) {
+void columns_of_product_tn(const ConstBlock<double>& A,
+                           View u,
+                           double* out,
+                           Index stride) {
   const Index cols = A.cols();
   Index i = 0;
   for (; i + kColumns <= cols; i += kColumns) {
-    columns_times<kColumns, N>(
-        {&A.coeffRef(0, i), A.outerStride()}, u, A.rows(), out + i, stride);
+    columns_times<kColumns, N>({A.data() + i * A.outerStride(), A.outerStride()},
+                               u,
+                               A.rows(),
+                               out + i,
+                               stride);
   }
   for (; i < cols; ++i) {
-    columns_times<1, N>(
-        {&A.coeffRef(0, i), A.outerStride()}, u, A.rows(), out + i, stride);
+    columns_times<1, N>({A.data() + i * A.outerStride(), A.outerStride()},
+                        u,
+                        A.rows(),
+                        out + i,
+                        stride);
   }
 }
 
@@ -149,7 +161,7 @@ template <class F> void by_columns(Index count, F&& f) {
 
 } // namespace
 
-void thin_product(const Matrix<double>& A,
+void thin_product(const ConstBlock<double>& A,
                   const Matrix<double>& V,
                   Index count,
                   Matrix<double>& out) {
@@ -159,7 +171,7 @@ void thin_product(const Matrix<double>& A,
   });
 }
 
-void thin_product_tn(const Matrix<double>& A,
+void thin_product_tn(const ConstBlock<double>& A,
                      const Matrix<double>& U,
                      Index count,
                      Matrix<double>& out) {

@@ -253,7 +253,7 @@ bool TopTriplets::sharpen(const Matrix<double>& A,
                           int& spent) {
   const double ratio = theta_[top_ - 1] / cut;
   // Errors are quadratic in what the filter reduces.
-  const double wanted = std::isfinite(bound) ? 8.0 * std::sqrt(bound) : 300.0;
+  const double wanted = std::isfinite(bound) ? 3.0 * std::sqrt(bound) : 100.0;
   const double needed = std::ceil(ChebyshevFilter::degree(ratio, wanted));
   if (!(spent + needed < kMostProducts)) {
     return false;

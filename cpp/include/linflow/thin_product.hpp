@@ -4,16 +4,16 @@
 // costs as much as the arithmetic. These read it where it stands.
 #pragma once
 
-#include "linflow/types.hpp"
+#include "linflow/products.hpp"
 
 namespace linflow {
 
 // The first `count` columns of out = A V, and of out = Aᵀ U.
-void thin_product(const Matrix<double>& A,
+void thin_product(const ConstBlock<double>& A,
                   const Matrix<double>& V,
                   Index count,
                   Matrix<double>& out);
-void thin_product_tn(const Matrix<double>& A,
+void thin_product_tn(const ConstBlock<double>& A,
                      const Matrix<double>& U,
                      Index count,
                      Matrix<double>& out);
