@@ -34,7 +34,8 @@ SECTIONS = {
     "large": Section(),
     "import": Section(),
     "closed_form": Section(quick=("--d", "20", "--timed-d", "20"), markdown=False),
-    "flow": Section(("--d", "10", "50"), ("--d", "10"), markdown=False),
+    "flow": Section(("--d", "10", "50", "200"), ("--d", "10"), markdown=False),
+    "flow_cells": Section(markdown=False),
     "spectrum": Section(quick=("2",), markdown=False),
 }
 

@@ -132,7 +132,7 @@ def main() -> None:
     options = parser.parse_args()
     print(header(), flush=True)
     flow_against_diffrax(rounds=2 if options.quick else 5)
-    flow_against_descent(side=3 if options.quick else 10)
+    flow_against_descent(side=4 if options.quick else 10)
 
 
 if __name__ == "__main__":
