@@ -69,14 +69,18 @@ void define_timings(py::module_& spectrum) {
   };
   spectrum.def(
       "time_top",
-      [since](const std::vector<Matrix<double>>& products, Index top) {
-        TopTriplets triplets(products.at(0).rows(), products.at(0).cols(), top);
+      [since](const py::sequence& products, Index top) {
+        std::optional<TopTriplets> triplets;
         std::vector<double> seconds;
         Matrix<double> A;
         for (const auto& product : products) {
-          A = product; // in the cache, as a step that has just made it leaves it
+          A = product.cast<Eigen::Ref<const Matrix<double>>>();
+          if (!triplets) {
+            triplets.emplace(A.rows(), A.cols(), top);
+          }
+          // A is in the cache, as a step that has just made it leaves it
           const auto start = Clock::now();
-          triplets.update(A);
+          triplets->update(A);
           seconds.push_back(since(start));
         }
         return seconds;
@@ -195,19 +199,19 @@ void bind_spectrum(py::module_& module) {
   // Matrices one after the other, as a run would show them: products[i] is the i-th.
   spectrum.def(
       "observe",
-      [](const std::vector<Matrix<double>>& products,
-         Index top,
-         const SpectrumOptions& options) {
+      [](const py::sequence& products, Index top, const SpectrumOptions& options) {
         SpectrumRecord record;
         SpectrumOptions wanted = options;
         wanted.top = top;
-        if (!products.empty()) {
-          const py::gil_scoped_release release; // copies of our own
-          SpectrumObserver<double> observer(
-              products[0].rows(), products[0].cols(), wanted);
-          for (const auto& A : products) {
-            observer.look(A, record);
+        std::optional<SpectrumObserver<double>> observer;
+        Matrix<double> A; // one copy at a time
+        for (const auto& product : products) {
+          A = product.cast<Eigen::Ref<const Matrix<double>>>();
+          const py::gil_scoped_release release;
+          if (!observer) {
+            observer.emplace(A.rows(), A.cols(), wanted);
           }
+          observer->look(A, record);
         }
         py::dict out;
         const auto looks = static_cast<Index>(products.size());
