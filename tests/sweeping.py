@@ -76,6 +76,11 @@ def sweep_logged(log: str, store: str | None, **keywords: Any) -> xr.Dataset:
     )
 
 
+def sweep_slowly(log: str, store: str) -> None:
+    """Sweep so that there is time to kill it; here, where a new process finds it."""
+    sweep_logged(log, store, seconds=0.004)
+
+
 def diagram(store: str | None, **keywords: Any) -> xr.Dataset:
     """Compute a phase diagram of 400 cells."""
     axes = np.linspace(-2.2, -0.8, 20), np.linspace(1.0, 2.8, 20)

@@ -16,7 +16,15 @@ import xarray as xr
 
 import linflow as lf
 import sweeping
-from sweeping import calls, cluster, diagram, same, spawned, sweep_logged
+from sweeping import (
+    calls,
+    cluster,
+    diagram,
+    same,
+    spawned,
+    sweep_logged,
+    sweep_slowly,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +83,7 @@ def test_driver_killed_at_random_moments(
     def paths(number: int) -> tuple[str, str]:
         return str(tmp_path / f"log{number}"), str(tmp_path / f"store{number}.zarr")
 
-    landed = kill_and_resume(context, slowly, paths, rng)
+    landed = kill_and_resume(context, sweep_slowly, paths, rng)
     assert max(landed) >= 3
     plain = sweep_logged(str(tmp_path / "plain"), None, seconds=seconds)
     for number, kills in enumerate(landed, start=1):
@@ -87,10 +95,6 @@ def test_driver_killed_at_random_moments(
         assert len(set(called)) == 400
         # Twice only what was in flight: one batch in this thread.
         assert len(called) - 400 <= kills * BATCH
-
-
-def slowly(log: str, store: str) -> None:
-    sweep_logged(log, store, seconds=0.004)
 
 
 def test_driver_of_a_phase_diagram_killed(
@@ -273,7 +277,7 @@ def test_ctrl_c_keeps_finished_cells_in_the_store(tmp_path: Path) -> None:
 def test_one_writer_at_a_time(context: ForkServerContext, tmp_path: Path) -> None:
     log, store = tmp_path / "log", tmp_path / "store.zarr"
     arguments = (str(log), str(store))
-    process = context.Process(target=slowly, args=arguments)
+    process = context.Process(target=sweep_slowly, args=arguments)
     process.start()
     while len(calls(log)) < 20:
         time.sleep(0.01)
