@@ -87,7 +87,7 @@ def test_limits_are_continuous(
 
 
 def closure_and_flow(
-    gamma_sigma2: float, gamma_w: float, *, d: int = 60
+    gamma_sigma2: float, gamma_w: float, *, d: int = 60, until: float = 30.0
 ) -> tuple[lf.Trajectory, float, float]:
     """Return the closure, its maximal error and that of the formula."""
     task = lf.low_rank_task(d, 5, rng=0)
@@ -95,7 +95,7 @@ def closure_and_flow(
     kappa = d ** (gamma_sigma2 + gamma_w)
     assert task.truth is not None
     # Small starts meet the noise's modes late: twice the published protocol's length.
-    end = 30 / max(kappa, float(np.linalg.norm(task.truth, 2)))
+    end = until / max(kappa, float(np.linalg.norm(task.truth, 2)))
     times = np.linspace(0, end, 40)
     start = init.sample(task, rng=1)
     exact = [
@@ -127,6 +127,16 @@ def test_closure_is_closer_than_the_formula(
     assert error <= closure.error_bound <= 60 * error
     assert closure.to_xarray().attrs["error_bound"] == closure.error_bound
     assert error * closer <= other
+
+
+@pytest.mark.parametrize("gamma_w", [1.3, 1.75])
+def test_error_estimate_of_a_run_that_has_learned_the_signal_only(
+    gamma_w: float,
+) -> None:
+    """Modes that have not moved yet show no error."""
+    closure, error, _ = closure_and_flow(-2.0, gamma_w, until=6.0)
+    assert closure.error_bound is not None
+    assert error <= closure.error_bound <= 15 * error
 
 
 @pytest.mark.parametrize(
