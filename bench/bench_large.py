@@ -10,35 +10,20 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 from bench_descent import per_step
 from threadpoolctl import threadpool_limits
 from timing import header, interleaved, table
 
-MEMORY = """
-import pathlib, sys
-import linflow as lf
-def peak():
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-d = int(sys.argv[1])
-words = dict(step_size=1e-6, max_steps=2, observe=("train_error", "test_error"), rng=0)
-lf.gradient_descent(lf.low_rank_task(20, 5, rng=0), lf.Gaussian(1e6, 1e-7), **words)
-task = lf.low_rank_task(d, 5, rng=0)
-network = lf.Gaussian(1e6, 1e-7).sample(task, 0)
-pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-before = peak()
-lf.gradient_descent(task, network, **words)
-print(peak() - before)
-"""
+MEMORY = Path(__file__).with_name("peak_memory.py")
 
 
 def memory(d: int) -> float:
     """Return the peak of a run beyond its network and task, in state plus workspace."""
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(d)],
+        [sys.executable, str(MEMORY), str(d)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     need = 8 * (3 * d * 2 * d + 4 * d * d)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -29,30 +30,14 @@ def test_a_large_run_is_bitwise_the_same_for_any_threads(
     assert len(seen) == 1
 
 
-MEMORY = """
-import pathlib, sys
-import linflow as lf
-def peak():
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-d = int(sys.argv[1])
-words = dict(step_size=1e-6, max_steps=2, observe=("train_error", "test_error"), rng=0)
-lf.gradient_descent(lf.low_rank_task(20, 5, rng=0), lf.Gaussian(1e6, 1e-7), **words)
-task = lf.low_rank_task(d, 5, rng=0)
-network = lf.Gaussian(1e6, 1e-7).sample(task, 0)
-pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-before = peak()
-lf.gradient_descent(task, network, **words)
-print(peak() - before)
-"""
+MEMORY = Path(__file__).parents[1] / "bench" / "peak_memory.py"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_memory_stays_within_half_more_than_state_and_workspace() -> None:
     d = 800
     done = subprocess.run(
-        [sys.executable, "-c", MEMORY, str(d)],
+        [sys.executable, str(MEMORY), str(d)],
         capture_output=True,
         text=True,
         check=True,

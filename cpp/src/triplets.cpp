@@ -5,13 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <stdexcept>
 
 namespace linflow {
 namespace {
 
-constexpr double kEps = std::numeric_limits<double>::epsilon();
 constexpr double kAccept = 1e-8;     // relative error of a value
 constexpr double kAbsolute = 1e-13;  // of the largest: what a full decomposition gives
 constexpr double kVanishing = 1e-11; // of the largest: no direction to speak of
