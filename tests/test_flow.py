@@ -257,7 +257,7 @@ def test_auto_switches_and_pays_less_to_convergence() -> None:
     network = lf.Gaussian(1e3, 1e-4).sample(task, 0)
     times = np.linspace(0, 20, 11)
     keep: dict[str, Any] = {"times": times, "rtol": 1e-4, "save_product": True}
-    auto = lf.gradient_flow(task, network, **keep)
+    auto = lf.gradient_flow(task, network, save_weights=True, **keep)  # no splitting
     explicit = lf.gradient_flow(task, network, method="dopri5", **keep)
     exact = lf.gradient_flow(
         task, network, times=times, rtol=1e-11, method="dop853", save_product=True

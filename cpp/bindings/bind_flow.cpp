@@ -1,4 +1,4 @@
-#include "linflow/flow_run.hpp"
+#include "linflow/network_flow.hpp"
 
 #include "costs.hpp"
 #include "layers.hpp"
@@ -121,14 +121,15 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
         const auto start = pack_layers(layers);
         std::optional<py::object> raised;
         spectrum.top = top;
-        const FlowOptions options{{method, rtol, 0.0, fixed_step},
-                                  atol,
-                                  event_rules(events, raised),
-                                  times,
-                                  std::move(spectrum),
-                                  save_product,
-                                  save_weights,
-                                  land};
+        const FlowOptions options{
+            {.method = method, .rtol = rtol, .fixed_step = fixed_step},
+            atol,
+            event_rules(events, raised),
+            times,
+            std::move(spectrum),
+            save_product,
+            save_weights,
+            land};
         Poller poller(std::move(progress));
         std::atomic<bool> cancelled{false};
         FlowRecord<Scalar> record;

@@ -10,7 +10,7 @@ namespace linflow {
 template <class Scalar>
 FactorFlow<Scalar>::FactorFlow(Cost<Scalar>& cost, LayerShape shape)
     : cost_(cost), layers_(std::move(shape)), A_(d_out(), d_in()), G_(d_out(), d_in()),
-      look_G_(d_out(), d_in()) {
+      look_A_(layers_.d_out(), layers_.d_in()), look_G_(d_out(), d_in()) {
   if (cost.d_out() != d_out() || cost.d_in() != d_in()) {
     throw std::invalid_argument("flow: the layers do not fit the cost's shape");
   }

@@ -1,8 +1,5 @@
 #include "linflow/flow_run.hpp"
 
-#include "linflow/gram.hpp"
-#include "linflow/integrators/lie.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -38,7 +35,7 @@ public:
   void save(const VectorIn<Scalar>& y) { save_at(options_.times[next_++], y); }
 
   // All that lie before `end`, within the step that the integrator has made.
-  void save_until(double end, const Integrator<Scalar>& integrator) {
+  void save_until(double end, Integrator<Scalar>& integrator) {
     constexpr std::size_t most = 8; // at once
     while (!done() && next() < end) {
       const auto first = options_.times.begin() + static_cast<std::ptrdiff_t>(next_);
@@ -57,7 +54,8 @@ public:
 
   void save_at(double time, const VectorIn<Scalar>& y) {
     auto& A = record_.last_product;
-    const Errors errors = flow_.look(y, A);
+    const Errors errors =
+        look_ || options_.save_product ? flow_.look(y, A) : flow_.errors(y);
     record_.times.push_back(time);
     record_.train.push_back(errors.train);
     record_.test.push_back(errors.test);
@@ -141,74 +139,16 @@ Status integrate(Flow<Scalar>& flow,
   return Status::reached_end;
 }
 
-// The run in Gram form, where that suits; false when it does not, or when positivity
-// was lost after all.
-template <class Scalar>
-bool run_gram(Cost<Scalar>& cost,
-              const LayerShape& shape,
-              const VectorIn<Scalar>& start,
-              const FlowOptions& options,
-              Control& control,
-              FlowRecord<Scalar>& record) {
-  auto* quadratic = dynamic_cast<QuadraticCost<Scalar>*>(&cost);
-  if (quadratic == nullptr || !quadratic->plain() || !GramFlow<Scalar>::fits(shape) ||
-      options.save_weights || options.integrator.fixed_step > 0.0) {
-    return false;
-  }
-  const Index d_in = shape.widths[0];
-  const Index units = shape.widths[1];
-  const Index d_out = shape.widths[2];
-  Matrix<Scalar> X =
-      Eigen::Map<const Matrix<Scalar>>(start.data(), units, d_in).transpose();
-  Matrix<Scalar> Y =
-      Eigen::Map<const Matrix<Scalar>>(start.data() + units * d_in, d_out, units);
-  GramFlow<Scalar> flow(*quadratic);
-  Vector<Scalar> state;
-  flow.pack(X, Y, state);
-  if (!flow.keeps_positivity(state, options.integrator.rtol)) {
-    return false;
-  }
-  FlowRecord<Scalar> found;
-  run_flow<Scalar>(flow, state, options, nullptr, control, found);
-  if (found.status == Status::diverged || found.status == Status::step_underflow ||
-      !flow.unpack(found.last_state, X, Y)) {
-    return false;
-  }
-  record = std::move(found);
-  record.form = "gram";
-  X.transposeInPlace();
-  record.last_state.resize(X.size() + Y.size());
-  record.last_state << X.reshaped(), Y.reshaped();
-  return true;
-}
-
 } // namespace
-
-template <class Scalar>
-void run_network_flow(Cost<Scalar>& cost,
-                      const LayerShape& shape,
-                      const VectorIn<Scalar>& weights,
-                      const FlowOptions& options,
-                      Control& control,
-                      FlowRecord<Scalar>& record) {
-  std::unique_ptr<Method<Scalar>> conserving;
-  if (options.integrator.method == "lie4") {
-    conserving = std::make_unique<LieMethod<Scalar>>(cost, shape);
-  } else if (run_gram(cost, shape, weights, options, control, record)) {
-    return;
-  }
-  FactorFlow<Scalar> flow(cost, shape);
-  run_flow<Scalar>(flow, weights, options, std::move(conserving), control, record);
-}
 
 template <class Scalar>
 void run_flow(Flow<Scalar>& flow,
               const VectorIn<Scalar>& start,
               const FlowOptions& options,
-              std::unique_ptr<Method<Scalar>> conserving,
+              std::unique_ptr<Method<Scalar>> special,
               Control& control,
               FlowRecord<Scalar>& record) {
-  Integrator<Scalar> integrator(flow, options.integrator, std::move(conserving));
+  Integrator<Scalar> integrator(flow, options.integrator, std::move(special));
   Saver<Scalar> saver(flow, options, record);
   try {
     record.status = integrate(flow, integrator, saver, start, options, control, record);
@@ -228,13 +168,7 @@ void run_flow(Flow<Scalar>& flow,
                                  const FlowOptions&,                                   \
                                  std::unique_ptr<Method<Scalar>>,                      \
                                  Control&,                                             \
-                                 FlowRecord<Scalar>&);                                 \
-  template void run_network_flow<Scalar>(Cost<Scalar>&,                                \
-                                         const LayerShape&,                            \
-                                         const VectorIn<Scalar>&,                      \
-                                         const FlowOptions&,                           \
-                                         Control&,                                     \
-                                         FlowRecord<Scalar>&);
+                                 FlowRecord<Scalar>&);
 
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)

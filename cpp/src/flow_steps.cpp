@@ -67,7 +67,7 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
   if (GramFlow<Scalar>::fits(shape)) {
     auto gram = std::make_unique<GramFlow<Scalar>>(cost_);
     gram->pack(X, Y, start);
-    if (gram->keeps_positivity(start, rtol)) {
+    if (gram->keeps_positivity(gram->least_eigenvalue(start), rtol)) {
       flow_ = std::move(gram);
     }
   }
@@ -79,8 +79,8 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
     Eigen::Map<Matrix<Scalar>>(start.data() + X.size(), Y.rows(), Y.cols()) = Y;
   }
   state_.resize(flow_->visible());
-  integrator_ = std::make_unique<Integrator<Scalar>>(
-      *flow_, IntegratorOptions{"auto", rtol, 0.0, 0.0});
+  integrator_ =
+      std::make_unique<Integrator<Scalar>>(*flow_, IntegratorOptions{.rtol = rtol});
   integrator_->begin(start);
   const Vector<Scalar> slope = integrator_->slope();
   integrator_->set_atol(rtol * flow_->reference(start, slope));

@@ -7,30 +7,15 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 namespace linflow {
-namespace {
-
-// The other triangle from the lower one, in blocks that stay in the first-level cache.
-template <class Square> void mirror(Square&& C) {
-  constexpr Index kBlock = 16;
-  for (Index j = 0; j < C.cols(); j += kBlock) {
-    const Index width = std::min(kBlock, C.cols() - j);
-    for (Index i = 0; i < j; i += kBlock) {
-      C.block(i, j, kBlock, width) = C.block(j, i, width, kBlock).transpose();
-    }
-    for (Index k = 1; k < width; ++k) {
-      C.col(j + k).segment(j, k) = C.row(j + k).segment(j, k).transpose();
-    }
-  }
-}
-
-} // namespace
-
 template <class Scalar>
-GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost)
-    : cost_(cost), half_in_(d_in(), d_in()), half_out_(d_out(), d_out()),
-      G_(d_out(), d_in()), H_(d_out(), d_in()), look_G_(d_out(), d_in()) {
+GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost,
+                           std::shared_ptr<const SingularVectors<Scalar>> basis)
+    : cost_(cost), basis_(std::move(basis)), half_in_(d_in(), d_in()),
+      half_out_(d_out(), d_out()), G_(d_out(), d_in()), H_(d_out(), d_in()),
+      look_G_(d_out(), d_in()) {
   if (!cost.plain()) {
     throw std::invalid_argument("gram: the plain mean squared error only");
   }
@@ -53,16 +38,31 @@ template <class Scalar> bool GramFlow<Scalar>::fits(const LayerShape& shape) {
 }
 
 template <class Scalar>
+GramBlocks<const Matrix<Scalar>>
+GramFlow<Scalar>::blocks(const VectorIn<Scalar>& y) const {
+  const Scalar* first = y.data();
+  return {{first, d_out(), d_in()},
+          {first + visible(), d_in(), d_in()},
+          {first + visible() + d_in() * d_in(), d_out(), d_out()}};
+}
+
+template <class Scalar>
+GramBlocks<Matrix<Scalar>> GramFlow<Scalar>::mutable_blocks(VectorOut<Scalar> y) const {
+  Scalar* first = y.data();
+  return {{first, d_out(), d_in()},
+          {first + visible(), d_in(), d_in()},
+          {first + visible() + d_in() * d_in(), d_out(), d_out()}};
+}
+
+template <class Scalar>
 void GramFlow<Scalar>::slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) {
-  Eigen::Map<Matrix<Scalar>> dA(dy.data(), d_out(), d_in());
-  Eigen::Map<Matrix<Scalar>> dC1(dy.data() + visible(), d_in(), d_in());
-  Eigen::Map<Matrix<Scalar>> dC2(
-      dy.data() + visible() + d_in() * d_in(), d_out(), d_out());
-  G_ = A(y) - cost_.target();
-  H_ = A(y) - Scalar(0.5) * cost_.target();
+  const auto [A, C1, C2] = blocks(y);
+  auto [dA, dC1, dC2] = mutable_blocks(dy);
+  G_ = A - cost_.target();
+  H_ = A - Scalar(0.5) * cost_.target();
   dA.setZero();
-  add_product<Scalar>(Scalar(-1), C2(y), G_, dA);
-  add_product<Scalar>(Scalar(-1), G_, C1(y), dA);
+  add_product<Scalar>(Scalar(-1), C2, G_, dA);
+  add_product<Scalar>(Scalar(-1), G_, C1, dA);
   gram_tn<Scalar>(H_, dC1);
   gram_nt<Scalar>(H_, dC2);
   for (Index j = 0; j < d_in(); ++j) {
@@ -75,27 +75,40 @@ void GramFlow<Scalar>::slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) {
     dC2.col(j).tail(below) =
         half_out_.col(j).tail(below) - Scalar(2) * dC2.col(j).tail(below);
   }
-  mirror(dC1);
-  mirror(dC2);
+  mirror<Scalar>(dC1);
+  mirror<Scalar>(dC2);
 }
 
 template <class Scalar>
 double GramFlow<Scalar>::radius_bound(const VectorIn<Scalar>& y) {
-  return operator_norm<Scalar>(C1(y), directions_[0], images_[0]) +
-         operator_norm<Scalar>(C2(y), directions_[1], images_[1]) +
+  const auto [A, C1, C2] = blocks(y);
+  return operator_norm<Scalar>(C1, directions_[0], images_[0]) +
+         operator_norm<Scalar>(C2, directions_[1], images_[1]) +
          2.0 * operator_norm<Scalar>(G_, directions_[2], images_[2]);
 }
 
 template <class Scalar>
 void GramFlow<Scalar>::product(const VectorIn<Scalar>& y, Matrix<Scalar>& out) {
-  out = A(y);
+  if (!basis_) {
+    out = blocks(y).A;
+    return;
+  }
+  H_.setZero();
+  add_product<Scalar>(Scalar(1), basis_->U, blocks(y).A, H_);
+  out.setZero(d_out(), d_in());
+  add_product_nt<Scalar>(Scalar(1), H_, basis_->V, out);
+}
+
+template <class Scalar> Errors GramFlow<Scalar>::errors(const VectorIn<Scalar>& y) {
+  H_ = blocks(y).A;
+  cost_.gradient(H_, look_G_);
+  return cost_.errors(H_, look_G_);
 }
 
 template <class Scalar>
 Errors GramFlow<Scalar>::look(const VectorIn<Scalar>& y, Matrix<Scalar>& out) {
-  out = A(y);
-  cost_.gradient(out, look_G_);
-  return cost_.errors(out, look_G_);
+  product(y, out);
+  return errors(y);
 }
 
 template <class Scalar>
@@ -114,34 +127,30 @@ void GramFlow<Scalar>::pack(const ConstBlock<Scalar>& X,
                             const ConstBlock<Scalar>& Y,
                             Vector<Scalar>& y) {
   y.setZero(size());
-  Eigen::Map<Matrix<Scalar>> start_A(y.data(), d_out(), d_in());
-  Eigen::Map<Matrix<Scalar>> start_C1(y.data() + visible(), d_in(), d_in());
-  Eigen::Map<Matrix<Scalar>> start_C2(
-      y.data() + visible() + d_in() * d_in(), d_out(), d_out());
-  add_product_nt<Scalar>(Scalar(1), Y, X, start_A);
-  gram_nt<Scalar>(X, start_C1);
-  gram_nt<Scalar>(Y, start_C2);
-  mirror(start_C1);
-  mirror(start_C2);
+  auto [A, C1, C2] = mutable_blocks(y);
+  add_product_nt<Scalar>(Scalar(1), Y, X, A);
+  gram_nt<Scalar>(X, C1);
+  gram_nt<Scalar>(Y, C2);
+  mirror<Scalar>(C1);
+  mirror<Scalar>(C2);
 }
 
 template <class Scalar>
 Matrix<Scalar> GramFlow<Scalar>::lower(const VectorIn<Scalar>& y) const {
   Matrix<Scalar> P(d_in() + d_out(), d_in() + d_out());
-  P.topLeftCorner(d_in(), d_in()) = C1(y);
-  P.bottomLeftCorner(d_out(), d_in()) = A(y);
-  P.bottomRightCorner(d_out(), d_out()) = C2(y);
+  const auto [A, C1, C2] = blocks(y);
+  P.topLeftCorner(d_in(), d_in()) = C1;
+  P.bottomLeftCorner(d_out(), d_in()) = A;
+  P.bottomRightCorner(d_out(), d_out()) = C2;
   return P;
 }
 
-// The least eigenvalue by inverse iteration, from above, but in the right order. The
-// motion ends near P(0) + 2‖T‖; 30 is for the number of steps, the factor by which
-// errors grow, and the iteration.
+// By inverse iteration.
 template <class Scalar>
-bool GramFlow<Scalar>::keeps_positivity(const VectorIn<Scalar>& y, double rtol) {
+double GramFlow<Scalar>::least_eigenvalue(const VectorIn<Scalar>& y) {
   const Eigen::LLT<Matrix<Scalar>> llt(lower(y));
   if (llt.info() != Eigen::Success) {
-    return false;
+    return 0.0;
   }
   Vector<Scalar> direction = unbiased_direction<Scalar>(d_in() + d_out());
   double inverse = 0.0;
@@ -150,18 +159,37 @@ bool GramFlow<Scalar>::keeps_positivity(const VectorIn<Scalar>& y, double rtol) 
     llt.solveInPlace(direction);
     inverse = static_cast<double>(direction.norm());
   }
-  return inverse * 30.0 * rtol * 2.0 * cost_.target_size() <= 1.0;
+  return 1.0 / inverse;
+}
+
+// The motion ends near P(0) + 2‖T‖; 30 is for the number of steps, the factor by which
+// errors grow, and the iteration.
+template <class Scalar>
+bool GramFlow<Scalar>::keeps_positivity(double least_eigenvalue, double rtol) {
+  return least_eigenvalue >= 30.0 * rtol * 2.0 * cost_.target_size();
 }
 
 template <class Scalar>
 bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
+                              bool may_be_singular,
                               Matrix<Scalar>& X,
                               Matrix<Scalar>& Y) {
-  const Eigen::LLT<Matrix<Scalar>> llt(lower(y));
-  const Matrix<Scalar> L = llt.matrixL();
+  const Matrix<Scalar> P = lower(y);
+  const Eigen::LLT<Matrix<Scalar>> llt(P);
+  Matrix<Scalar> L;
+  if (llt.info() == Eigen::Success) {
+    L = llt.matrixL();
+  } else if (may_be_singular && P.allFinite()) {
+    const Eigen::LDLT<Matrix<Scalar>> ldlt(P);
+    L = ldlt.matrixL();
+    L *= ldlt.vectorD().cwiseMax(Scalar(0)).cwiseSqrt().asDiagonal();
+    L = ldlt.transpositionsP().transpose() * L;
+  } else {
+    return false;
+  }
   X = L.topRows(d_in());
   Y = L.bottomRows(d_out());
-  return llt.info() == Eigen::Success;
+  return true;
 }
 
 template class GramFlow<double>;

@@ -105,6 +105,20 @@ template <class Scalar> void gram_tn(const ConstBlock<Scalar>& A, Block<Scalar> 
   });
 }
 
+// In blocks that stay in the first-level cache.
+template <class Scalar> void mirror(Block<Scalar> C) {
+  constexpr Index kBlock = 16;
+  for (Index j = 0; j < C.cols(); j += kBlock) {
+    const Index width = std::min(kBlock, C.cols() - j);
+    for (Index i = 0; i < j; i += kBlock) {
+      C.block(i, j, kBlock, width) = C.block(j, i, width, kBlock).transpose();
+    }
+    for (Index k = 1; k < width; ++k) {
+      C.col(j + k).segment(j, k) = C.row(j + k).segment(j, k).transpose();
+    }
+  }
+}
+
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
   template void add_product<Scalar>(                                                   \
       Scalar, const ConstBlock<Scalar>&, const ConstBlock<Scalar>&, Block<Scalar>);    \
@@ -113,7 +127,8 @@ template <class Scalar> void gram_tn(const ConstBlock<Scalar>& A, Block<Scalar> 
   template void add_product_nt<Scalar>(                                                \
       Scalar, const ConstBlock<Scalar>&, const ConstBlock<Scalar>&, Block<Scalar>);    \
   template void gram_nt<Scalar>(const ConstBlock<Scalar>&, Block<Scalar>);             \
-  template void gram_tn<Scalar>(const ConstBlock<Scalar>&, Block<Scalar>);
+  template void gram_tn<Scalar>(const ConstBlock<Scalar>&, Block<Scalar>);             \
+  template void mirror<Scalar>(Block<Scalar>);
 
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)

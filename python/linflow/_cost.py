@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -40,7 +41,17 @@ def core_cost(task: Task, dtype: Literal["float64", "float32"]) -> Any:
         curvature=1.0
         if covariance is None
         else float(np.linalg.eigvalsh(covariance)[-1]),
+        basis=_shared_basis(task, dtype),
     )
+
+
+_BASES: WeakKeyDictionary[Task, dict[str, Any]] = WeakKeyDictionary()
+
+
+def _shared_basis(task: Task, dtype: Literal["float64", "float32"]) -> Any:
+    """Return where the core keeps the singular basis of a task's target."""
+    empty: Any = core.TargetBasis64 if dtype == "float64" else core.TargetBasis32
+    return _BASES.setdefault(task, {}).setdefault(dtype, empty())
 
 
 def layer_rates(learning_rates: Any, depth: int) -> tuple[float, ...]:

@@ -8,6 +8,7 @@
 
 #include "linflow/types.hpp"
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 
@@ -41,12 +42,15 @@ public:
   [[nodiscard]] virtual double target_size() { return kNaN; }
 };
 
+template <class S> class TargetBasis; // riccati.hpp
+
 template <class Scalar> struct QuadraticData {
   Matrix<Scalar> target;
   std::optional<Matrix<Scalar>> truth;
-  std::optional<Matrix<Scalar>> covariance; // Σ, d_in×d_in
-  std::optional<Matrix<Scalar>> mask;       // ones and zeros
-  double curvature = 1.0;                   // largest eigenvalue of Σ
+  std::optional<Matrix<Scalar>> covariance;   // Σ, d_in×d_in
+  std::optional<Matrix<Scalar>> mask;         // ones and zeros
+  double curvature = 1.0;                     // largest eigenvalue of Σ
+  std::shared_ptr<TargetBasis<Scalar>> basis; // of the target, where runs share it
 };
 
 template <class Scalar> class QuadraticCost final : public Cost<Scalar> {
@@ -59,6 +63,7 @@ public:
   Errors errors(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;
   [[nodiscard]] double curvature() const override { return data_.curvature; }
   [[nodiscard]] const Matrix<Scalar>& target() const { return data_.target; }
+  [[nodiscard]] const QuadraticData<Scalar>& data() const { return data_; }
   // C = ½‖A − T‖², without covariance and mask.
   [[nodiscard]] bool plain() const { return !data_.covariance && !data_.mask; }
   double residual_size(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;

@@ -19,6 +19,8 @@ public:
   virtual void product(const VectorIn<Scalar>& y, Matrix<Scalar>& A) = 0;
   // The same, and its errors.
   virtual Errors look(const VectorIn<Scalar>& y, Matrix<Scalar>& A) = 0;
+  // Its errors alone.
+  virtual Errors errors(const VectorIn<Scalar>& y) = 0;
   // Size of the start that errors are relative to, from y(0) and f(y(0)) of the last
   // slope().
   virtual double reference(const VectorIn<Scalar>& y, const VectorIn<Scalar>& dy) = 0;
@@ -39,6 +41,7 @@ public:
     layers_.product(y, A);
   }
   Errors look(const VectorIn<Scalar>& y, Matrix<Scalar>& A) override;
+  Errors errors(const VectorIn<Scalar>& y) override { return look(y, look_A_); }
   // min(‖y‖, s·r/‖∇C‖), r = √(2C), s the larger of r and √(2C(0)). Near a saddle the
   // first is the smaller. In the lazy regime, or with one large layer, the second is:
   // an error δy there moves A by (‖∇C‖/r)·δy, to be held against s.
@@ -50,6 +53,7 @@ private:
   Layers<Scalar> layers_;
   Matrix<Scalar> A_;
   Matrix<Scalar> G_;
+  Matrix<Scalar> look_A_;
   Matrix<Scalar> look_G_;
 };
 

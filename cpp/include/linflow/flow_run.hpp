@@ -35,7 +35,7 @@ template <class Scalar> struct FlowRecord {
   std::vector<Event> events;    // in the order of their times
   double time = 0.0;            // reached
   double atol = 0.0;            // used
-  std::string form = "factors"; // of the state: factors or gram
+  std::string form = "factors"; // of the state: factors, gram
   Index evaluations = 0;
   std::vector<Segment> segments;
 };
@@ -47,20 +47,8 @@ template <class Scalar>
 void run_flow(Flow<Scalar>& flow,
               const VectorIn<Scalar>& start,
               const FlowOptions& options,
-              std::unique_ptr<Method<Scalar>> conserving,
+              std::unique_ptr<Method<Scalar>> special,
               Control& control,
               FlowRecord<Scalar>& record);
-
-// The same for a network, in the cheapest form of its state: Gram matrices where they
-// suit and positivity is safe (gram.hpp), factors otherwise. last_state holds weights;
-// after a run in Gram form those of the triangular factor of P, which has d_in + d_out
-// hidden units and is the network up to a rotation of hidden space.
-template <class Scalar>
-void run_network_flow(Cost<Scalar>& cost,
-                      const LayerShape& shape,
-                      const VectorIn<Scalar>& weights,
-                      const FlowOptions& options,
-                      Control& control,
-                      FlowRecord<Scalar>& record);
 
 } // namespace linflow

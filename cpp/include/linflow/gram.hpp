@@ -12,14 +12,26 @@
 #pragma once
 
 #include "linflow/flow.hpp"
+#include "linflow/linear_algebra.hpp"
 #include "linflow/products.hpp"
+
+#include <memory>
 
 namespace linflow {
 
+// The state's parts: C1 and C2 hold both triangles.
+template <class Dense> struct GramBlocks {
+  Eigen::Map<Dense> A;
+  Eigen::Map<Dense> C1;
+  Eigen::Map<Dense> C2;
+};
+
 template <class Scalar> class GramFlow final : public Flow<Scalar> {
 public:
-  // Needs cost.plain().
-  explicit GramFlow(QuadraticCost<Scalar>& cost);
+  // Needs cost.plain(). With a basis, cost and state are in these coordinates, UᵀAV,
+  // and what product() and look() show is A.
+  explicit GramFlow(QuadraticCost<Scalar>& cost,
+                    std::shared_ptr<const SingularVectors<Scalar>> basis = nullptr);
 
   // True for two layers of unit rates and scale with d_in + d_out hidden units or more.
   static bool fits(const LayerShape& shape);
@@ -35,34 +47,34 @@ public:
   double radius_bound(const VectorIn<Scalar>& y) override;
   void product(const VectorIn<Scalar>& y, Matrix<Scalar>& A) override;
   Errors look(const VectorIn<Scalar>& y, Matrix<Scalar>& A) override;
+  Errors errors(const VectorIn<Scalar>& y) override;
   // min(‖P(0)‖, the larger of ‖G(0)‖ and ‖T‖).
   double reference(const VectorIn<Scalar>& y, const VectorIn<Scalar>& dy) override;
   bool at_rest(double level) override;
 
+  [[nodiscard]] GramBlocks<const Matrix<Scalar>>
+  blocks(const VectorIn<Scalar>& y) const;
+  [[nodiscard]] GramBlocks<Matrix<Scalar>> mutable_blocks(VectorOut<Scalar> y) const;
   // The state of the network X = W1ᵀ (d_in×r), Y = W2 (d_out×r).
   void
   pack(const ConstBlock<Scalar>& X, const ConstBlock<Scalar>& Y, Vector<Scalar>& y);
-  // True when the flow from y, with errors per step of rtol times its motion, has a
+  // Of P, from above, but in the right order; 0 when P is not positive definite.
+  [[nodiscard]] double least_eigenvalue(const VectorIn<Scalar>& y);
+  // True when the flow from there, with errors per step of rtol times its motion, has a
   // wide margin to an indefinite P.
-  bool keeps_positivity(const VectorIn<Scalar>& y, double rtol);
-  // A network with n hidden units, [X; Y] lower triangular; false when P is not
-  // positive definite.
-  bool unpack(const VectorIn<Scalar>& y, Matrix<Scalar>& X, Matrix<Scalar>& Y);
+  [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol);
+  // A network with n hidden units, [X; Y] triangular; false when P is not positive
+  // definite. Where it may be singular, pivots that rounding left negative count as 0.
+  bool unpack(const VectorIn<Scalar>& y,
+              bool may_be_singular,
+              Matrix<Scalar>& X,
+              Matrix<Scalar>& Y);
 
 private:
-  using Map = Eigen::Map<const Matrix<Scalar>>;
-  [[nodiscard]] Map A(const VectorIn<Scalar>& y) const {
-    return {y.data(), d_out(), d_in()};
-  }
-  [[nodiscard]] Map C1(const VectorIn<Scalar>& y) const {
-    return {y.data() + visible(), d_in(), d_in()};
-  }
-  [[nodiscard]] Map C2(const VectorIn<Scalar>& y) const {
-    return {y.data() + visible() + d_in() * d_in(), d_out(), d_out()};
-  }
   [[nodiscard]] Matrix<Scalar> lower(const VectorIn<Scalar>& y) const; // of P
 
   QuadraticCost<Scalar>& cost_;
+  std::shared_ptr<const SingularVectors<Scalar>> basis_;
   Matrix<Scalar> half_in_;  // TᵀT/2
   Matrix<Scalar> half_out_; // TTᵀ/2
   Matrix<Scalar> G_;

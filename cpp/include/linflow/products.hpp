@@ -34,5 +34,7 @@ template <class Scalar> // lower triangle of C = A Aᵀ
 void gram_nt(const ConstBlock<Scalar>& A, Block<Scalar> C);
 template <class Scalar> // lower triangle of C = Aᵀ A
 void gram_tn(const ConstBlock<Scalar>& A, Block<Scalar> C);
+template <class Scalar> // the upper triangle of C from the lower one
+void mirror(Block<Scalar> C);
 
 } // namespace linflow

@@ -19,6 +19,7 @@
 #include "linflow/linear_algebra.hpp"
 
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace linflow {
@@ -42,6 +43,19 @@ template <class S> struct RiccatiRates {
 // for an empty or non-finite target.
 template <class S>
 std::shared_ptr<const SingularVectors<S>> riccati_basis(const Matrix<S>& target);
+
+// The same, once it is asked for: what is shared by all runs of one task. Any thread.
+template <class S> class TargetBasis {
+public:
+  std::shared_ptr<const SingularVectors<S>> of(const Matrix<S>& target) {
+    std::call_once(once_, [&] { basis_ = riccati_basis<S>(target); });
+    return basis_;
+  }
+
+private:
+  std::once_flag once_;
+  std::shared_ptr<const SingularVectors<S>> basis_;
+};
 
 template <class S> class Riccati {
 public:

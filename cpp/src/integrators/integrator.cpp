@@ -33,23 +33,23 @@ const Tableau& tableau_of(const std::string& method, double rtol) {
 template <class Scalar>
 Integrator<Scalar>::Integrator(System<Scalar>& system,
                                const IntegratorOptions& options,
-                               std::unique_ptr<Method<Scalar>> conserving)
+                               std::unique_ptr<Method<Scalar>> special)
     : system_(system), options_(options),
       explicit_(std::make_unique<RungeKutta<Scalar>>(
           tableau_of(options.method, options.rtol))),
-      stabilised_(std::make_unique<Chebyshev<Scalar>>()),
-      conserving_(std::move(conserving)), switching_(options.method == "auto"),
+      stabilised_(std::make_unique<Chebyshev<Scalar>>()), special_(std::move(special)),
+      switching_(options.method == "auto"),
       step_(system.size(),
             std::max({explicit_->slope_count(),
                       stabilised_->slope_count(),
-                      conserving_ ? conserving_->slope_count() : Index(0)})) {
+                      special_ ? special_->slope_count() : Index(0)})) {
   if (options.method == "rkc2") {
     method_ = stabilised_.get();
-  } else if (options.method == "lie4") {
-    if (!conserving_) {
-      throw std::invalid_argument("integrator: lie4 needs a system with two layers");
+  } else if (special_) {
+    if (options.method != special_->name()) {
+      throw std::invalid_argument("integrator: method and options disagree");
     }
-    method_ = conserving_.get();
+    method_ = special_.get();
   } else {
     method_ = explicit_.get();
   }
@@ -87,6 +87,9 @@ template <class Scalar> double Integrator<Scalar>::first_step(double limit) {
   if (options_.fixed_step > 0.0) {
     return options_.fixed_step;
   }
+  if (options_.first_step > 0.0) {
+    return options_.first_step;
+  }
   const auto f = step_.slopes.col(0);
   const auto speed = static_cast<double>(f.norm());
   if (!(speed > 0.0)) {
@@ -111,6 +114,9 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
   }
   const bool fixed = options_.fixed_step > 0.0;
   const bool stable_method = method_ == stabilised_.get();
+  if (!fixed && method_->finishes(step_, tolerance())) {
+    proposed_ = limit - step_.t;
+  }
   for (;;) {
     if (stable_method) {
       if (!(radius_age_ > 0)) {
@@ -131,7 +137,7 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
     }
     const double resolution =
         16.0 * std::numeric_limits<double>::epsilon() * std::abs(step_.t);
-    if (!lands && (h <= resolution || !(h > 1e-300))) {
+    if (!lands && (h <= resolution || h < options_.least_step || !(h > 1e-300))) {
       return false;
     }
     const double error = method_->attempt(system_, step_, h);
@@ -147,6 +153,7 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
       const double next = h * controller_.accepted(ratio, method_->error_order());
       after_ =
           h < 0.9 * proposed_ ? std::max(next, std::min(proposed_, 4.0 * next)) : next;
+      after_ = std::min(after_, options_.growth * h);
       return true;
     }
     proposed_ = h * controller_.rejected(ratio, method_->error_order());
@@ -171,21 +178,21 @@ template <class Scalar> bool Integrator<Scalar>::prepare_dense() {
 }
 
 template <class Scalar>
-void Integrator<Scalar>::interpolate(double t, Vector<Scalar>& out) const {
+void Integrator<Scalar>::interpolate(double t, Vector<Scalar>& out) {
   const double theta = (t - step_.t) / step_.h;
-  linflow::interpolate<Scalar>(step_, {&theta, 1}, out);
+  method_->interpolate(step_, {&theta, 1}, out);
 }
 
 template <class Scalar>
 void Integrator<Scalar>::interpolate(std::span<const double> times,
-                                     Matrix<Scalar>& out) const {
+                                     Matrix<Scalar>& out) {
   std::array<double, kMostTimes> thetas{};
   for (std::size_t first = 0; first < times.size(); first += thetas.size()) {
     const std::size_t count = std::min(thetas.size(), times.size() - first);
     for (std::size_t i = 0; i < count; ++i) {
       thetas.at(i) = (times[first + i] - step_.t) / step_.h;
     }
-    linflow::interpolate<Scalar>(
+    method_->interpolate(
         step_,
         {thetas.data(), count},
         out.middleCols(static_cast<Index>(first), static_cast<Index>(count)));

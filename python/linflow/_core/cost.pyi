@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from linflow._core import Array
 
 # One base per precision; instances go to flow.run_* and layer_descent.run_*.
+class TargetBasis64: ...
+class TargetBasis32: ...
 class Cost64: ...
 class Cost32: ...
 
@@ -19,6 +21,7 @@ class Quadratic64(Cost64):
         covariance: Array | None,
         mask: Array | None,
         curvature: float,
+        basis: TargetBasis64,
     ) -> None: ...
 
 class User64(Cost64):
@@ -41,6 +44,7 @@ class Quadratic32(Cost32):
         covariance: NDArray[np.float32] | None,
         mask: NDArray[np.float32] | None,
         curvature: float,
+        basis: TargetBasis32,
     ) -> None: ...
 
 class User32(Cost32):

@@ -23,6 +23,9 @@ struct IntegratorOptions {
   double rtol = 1e-6;
   double atol = 0.0;
   double fixed_step = 0.0; // > 0: steps of this size, no error control
+  double first_step = 0.0; // > 0: the first attempt; 0: from the slopes at the start
+  double least_step = 0.0; // give up where steps would become shorter
+  double growth = 10.0;    // most of a step over the one before
 };
 
 // A stretch of the run that one method made.
@@ -37,10 +40,11 @@ struct Segment {
 
 template <class Scalar> class Integrator {
 public:
-  // `conserving` is the method named "lie4", where the system has one.
+  // `special` is a method that this system has beside those of every system, named by
+  // options.method.
   Integrator(System<Scalar>& system,
              const IntegratorOptions& options,
-             std::unique_ptr<Method<Scalar>> conserving = nullptr);
+             std::unique_ptr<Method<Scalar>> special = nullptr);
 
   // Starts from y at t = 0; evaluates f(y).
   void begin(const VectorIn<Scalar>& y);
@@ -53,9 +57,9 @@ public:
   // output, and has to be attempted again (shorter; that is arranged).
   bool prepare_dense();
   // y(t) within the step that attempt() made, as many leading entries as out has.
-  void interpolate(double t, Vector<Scalar>& out) const;
+  void interpolate(double t, Vector<Scalar>& out);
   // The same at some times at once, a column for each.
-  void interpolate(std::span<const double> times, Matrix<Scalar>& out) const;
+  void interpolate(std::span<const double> times, Matrix<Scalar>& out);
   // Moves to the end of the step, or to t within it (which costs one slope).
   void commit();
   void commit_at(double t);
@@ -79,7 +83,7 @@ private:
   IntegratorOptions options_;
   std::unique_ptr<RungeKutta<Scalar>> explicit_; // the non-stiff method
   std::unique_ptr<Method<Scalar>> stabilised_;
-  std::unique_ptr<Method<Scalar>> conserving_;
+  std::unique_ptr<Method<Scalar>> special_;
   bool switching_ = false;
   Method<Scalar>* method_ = nullptr;
   Step<Scalar> step_;

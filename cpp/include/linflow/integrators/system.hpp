@@ -88,6 +88,16 @@ public:
   virtual double finish_dense(System<Scalar>& /*system*/, Step<Scalar>& /*step*/) {
     return 0.0;
   }
+  // True when the next step may be of any size.
+  virtual bool finishes(const Step<Scalar>& /*step*/, double /*tolerance*/) {
+    return false;
+  }
+  // y(t + θh) of the finished step, as linflow::interpolate does from its slopes.
+  virtual void interpolate(const Step<Scalar>& step,
+                           std::span<const double> thetas,
+                           Eigen::Ref<Matrix<Scalar>> out) {
+    linflow::interpolate<Scalar>(step, thetas, out);
+  }
 };
 
 } // namespace linflow

@@ -1,0 +1,153 @@
+"""Gradient flow in long steps about the closed form, against short steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import linflow as lf
+from reference_flow import relative
+
+TASK = lf.low_rank_task((12, 9), rank=2, rng=0)
+STARTS = {
+    "active": lf.Gaussian(60, 1e-4),
+    "mixed": lf.Gaussian(1e4, 1e-4),
+    "lazy": lf.Gaussian(1e3, 0.1),
+    "unequal": lf.Gaussian(300, (1e-2, 1e-3)),
+    "barely wide": lf.Gaussian(24, 0.01),
+}
+# As many save points early as late.
+TIMES = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 24)])
+
+
+def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
+    keep: dict[str, Any] = {"times": TIMES, "rng": 0, "save_product": True}
+    return lf.gradient_flow(task, init, **keep | {"method": "splitting"} | keywords)
+
+
+def methods(trajectory: lf.Trajectory) -> list[str]:
+    assert trajectory.segments is not None
+    return [segment["method"] for segment in trajectory.segments]
+
+
+@pytest.fixture(scope="module", params=STARTS)
+def problem(request: pytest.FixtureRequest) -> tuple[lf.Network, lf.Trajectory]:
+    network = STARTS[request.param].sample(TASK, 0)
+    exact = run(network, method="dop853", rtol=1e-11, save_weights=True)
+    return network, exact
+
+
+@pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-6])
+def test_keeps_its_tolerance_at_every_save_point(
+    problem: tuple[lf.Network, lf.Trajectory], rtol: float
+) -> None:
+    network, exact = problem
+    found = run(network, rtol=rtol)
+    assert methods(found) == ["splitting"]
+    assert found.attrs["form"] == "gram"
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < rtol
+    for name, allowed in (("test_error", 20 * rtol), ("singular_values", 40 * rtol)):
+        ours, theirs = getattr(found, name), getattr(exact, name)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=allowed)
+
+
+def test_the_last_network_goes_on(problem: tuple[lf.Network, lf.Trajectory]) -> None:
+    network, exact = problem
+    found = run(network, rtol=1e-6)
+    assert isinstance(found.network, lf.Network)
+    np.testing.assert_allclose(found.network.product, found.last_product, atol=1e-6)
+    assert isinstance(exact.network, lf.Network)
+    assert found.steps is not None
+    assert relative(found.network.gram, exact.network.gram) < 1e-6 * found.steps
+
+
+def test_order_four() -> None:
+    """Of the extrapolated solution, by steps of equal size: one for each save point."""
+    network = lf.Gaussian(40, 0.05).sample(TASK, 0)
+    end = 0.2
+    exact = run(network, method="dop853", times=[end], rtol=1e-12).last_product
+    errors = []
+    for count in (4, 8, 16):
+        state: Any = network
+        for _ in range(count):
+            state = run(state, times=[end / count], rtol=0.9, atol=1.0)
+            assert state.steps == 1
+        errors.append(np.linalg.norm(state.last_product - exact))
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert np.abs(orders - 4.0).max() < 0.5, orders
+
+
+def test_few_steps_where_short_ones_are_held_up_by_stability() -> None:
+    network = STARTS["active"].sample(TASK, 0)
+    times = [0.0, 100.0]
+    long = run(network, times=times, rtol=1e-4)
+    short = run(network, times=times, rtol=1e-4, method="rkc2")
+    assert long.steps is not None
+    assert short.rhs_evaluations is not None
+    assert long.steps < short.rhs_evaluations / 20
+    np.testing.assert_allclose(long.last_product, TASK.target, atol=1e-3)
+
+
+def test_auto_takes_it_where_it_pays() -> None:
+    active = STARTS["active"]
+    assert methods(run(active, method="auto", rtol=1e-4)) == ["splitting"]
+    short = run(STARTS["lazy"], method="auto", rtol=1e-4, times=np.linspace(0, 0.01, 9))
+    assert "splitting" not in methods(short)
+    event = lf.events.mode_crosses(1.0)
+    assert "splitting" not in methods(run(active, method="auto", events=[event]))
+
+
+def test_auto_gives_up_where_the_closed_form_is_far_off() -> None:
+    """A hidden layer of which one half has learned another task, the other nothing."""
+    rng = np.random.default_rng(0)
+    W1 = rng.normal(size=(40, 9)) * np.repeat([3.0, 1e-3], 20)[:, None]
+    W2 = 1e-3 * rng.normal(size=(12, 40))
+    network = lf.Network(W1, W2)
+    exact = run(network, method="dop853", rtol=1e-11, save_weights=True)
+    found = run(network, method="auto", rtol=1e-5)
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < 1e-4
+
+
+def test_runs_share_the_decomposition_but_not_more() -> None:
+    first = run(STARTS["active"], rtol=1e-5)
+    again = run(STARTS["active"], rtol=1e-5)
+    np.testing.assert_array_equal(first.product, again.product)
+    copy = lf.Task(TASK.target, truth=TASK.truth)
+    other = run(STARTS["active"], copy, rtol=1e-5)
+    np.testing.assert_array_equal(other.product, first.product)
+
+
+def test_float32() -> None:
+    network = STARTS["mixed"].sample(TASK, 0)
+    single = run(network, rtol=1e-3, dtype="float32")
+    double = run(network, rtol=1e-8, method="dop853")
+    assert single.product is not None
+    assert double.product is not None
+    assert relative(single.product, double.product) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"learning_rates": (1.0, 2.0)},
+        {"scale": 2.0},
+        {"save_weights": True},
+        {"save_gram": True},
+        {"step_size": 1e-3},
+        {"events": [lf.events.mode_crosses(1.0)]},
+        {"observe": ("crossing_times",)},
+        {"init": lf.Gaussian(20, 0.1)},
+        {"init": lf.Gaussian(1e3, 1e-30)},
+        {"init": lf.Gaussian((30, 30), 0.1)},
+        {"task": lf.Task(np.eye(3), input_covariance=np.diag([1.0, 2.0, 3.0]))},
+    ],
+)
+def test_refused_where_it_does_not_suit(keywords: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="method must not be 'splitting'"):
+        run(**{"init": STARTS["mixed"]} | keywords)
