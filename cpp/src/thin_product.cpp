@@ -1,22 +1,32 @@
 #include "linflow/thin_product.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <utility>
 
 namespace linflow {
 namespace {
 
+// Columns of the block at a time, as many as the registers have room for.
 #if defined(__AVX512F__)
 constexpr int kLanes = 8;
+constexpr int kRegisters = 32;
+constexpr int kColumns = 12;
 #elif defined(__AVX__)
 constexpr int kLanes = 4;
+constexpr int kRegisters = 16;
+constexpr int kColumns = 6;
+#elif defined(__aarch64__)
+constexpr int kLanes = 2;
+constexpr int kRegisters = 32;
+constexpr int kColumns = 12;
 #else
 constexpr int kLanes = 2;
+constexpr int kRegisters = 16;
+constexpr int kColumns = 4;
 #endif
 using Lanes [[gnu::vector_size(kLanes * sizeof(double))]] = double;
-
-constexpr int kColumns = 4; // of the block at a time
-constexpr int kVectors = 3; // of rows at a time; with 4 columns 12 sums in registers
 
 Lanes load(const double* from) {
   Lanes lanes;
@@ -26,18 +36,19 @@ Lanes load(const double* from) {
 
 void store(double* to, Lanes lanes) { std::memcpy(to, &lanes, sizeof lanes); }
 
-double total(Lanes lanes) {
-  double sum = 0.0;
-  for (int i = 0; i < kLanes; ++i) {
-    sum += lanes[i];
-  }
-  return sum;
-}
-
 struct View {
   const double* data;
   Index stride;
+
+  [[nodiscard]] const double* column(Index j) const { return data + j * stride; }
 };
+
+// A V, in tiles of `vectors` of rows by N columns of the block: their sums stay in
+// registers, beside the rows and one factor. A tall block goes through in as few passes
+// as that allows.
+constexpr int vectors(int columns) {
+  return std::clamp((kRegisters - 1) / (columns + 1), 1, 4);
+}
 
 // M·kLanes rows of A, all `depth` columns, times N columns of V.
 template <int M, int N>
@@ -46,10 +57,10 @@ void rows_times(View a, View v, Index depth, double* out, Index out_stride) {
   for (Index k = 0; k < depth; ++k) {
     Lanes rows[M];
     for (int i = 0; i < M; ++i) {
-      rows[i] = load(a.data + k * a.stride + i * kLanes);
+      rows[i] = load(a.column(k) + i * kLanes);
     }
     for (int j = 0; j < N; ++j) {
-      const double factor = v.data[k + j * v.stride];
+      const double factor = v.column(j)[k];
       for (int i = 0; i < M; ++i) {
         sum[j][i] += rows[i] * factor;
       }
@@ -66,96 +77,93 @@ template <int N>
 void columns_of_product(const ConstBlock<double>& A,
                         View v,
                         double* out,
-                        Index stride) {
+                        Index out_stride) {
+  constexpr int kVectors = vectors(N);
   const Index rows = A.rows();
   Index i = 0;
   for (; i + kVectors * kLanes <= rows; i += kVectors * kLanes) {
     rows_times<kVectors, N>(
-        {A.data() + i, A.outerStride()}, v, A.cols(), out + i, stride);
+        {A.data() + i, A.outerStride()}, v, A.cols(), out + i, out_stride);
   }
-  for (; i + kLanes <= rows; i += kLanes) {
-    rows_times<1, N>({A.data() + i, A.outerStride()}, v, A.cols(), out + i, stride);
-  }
-  for (; i < rows; ++i) {
-    for (int j = 0; j < N; ++j) {
-      double sum = 0.0;
-      for (Index k = 0; k < A.cols(); ++k) {
-        sum += A(i, k) * v.data[k + j * v.stride];
-      }
-      out[i + j * stride] = sum;
-    }
+  for (; i < rows; i += kLanes) { // the last one takes some rows once more
+    const Index first = std::min(i, rows - kLanes);
+    rows_times<1, N>(
+        {A.data() + first, A.outerStride()}, v, A.cols(), out + first, out_stride);
   }
 }
 
-// M columns of A, transposed, times N columns of U.
-template <int M, int N>
+// Aᵀ U, in tiles of kGroup columns of A by N columns of the block. Each sum is spread
+// over the lanes of a register; those of kLanes registers are added up at once.
+constexpr int kGroup = 4;
+constexpr int kColumnsTn = kRegisters == 32 ? 4 : 3;
+
+constexpr auto kLastLanes = [] { // from the i-th on: zeros, and the last i are ones
+  std::array<double, 2 * kLanes> weights{};
+  std::fill(weights.begin() + kLanes, weights.end(), 1.0);
+  return weights;
+}();
+
+// The sums of neighbours, those of `a` first.
+template <std::size_t... I>
+Lanes pairs(Lanes a, Lanes b, std::index_sequence<I...> /*lanes*/) {
+  return __builtin_shufflevector(a, b, (2 * I)...) +
+         __builtin_shufflevector(a, b, (2 * I + 1)...);
+}
+
+// Lane i, i < count, is the sum over the lanes of the i-th.
+template <int count> Lanes totals(const Lanes* of) {
+  if constexpr (count == 1) {
+    return *of;
+  } else {
+    return pairs(totals<count / 2>(of),
+                 totals<count / 2>(of + count / 2),
+                 std::make_index_sequence<kLanes>{});
+  }
+}
+
+// kGroup columns of A, transposed, times N columns of U, of kLanes rows or more.
+template <int N>
 void columns_times(View a, View u, Index depth, double* out, Index out_stride) {
-  Lanes sum[N][M] = {};
+  constexpr int kSums = (N * kGroup + kLanes - 1) / kLanes * kLanes;
+  Lanes sum[kSums] = {};
+  const auto add = [&](Index k, Lanes weight) {
+    Lanes columns[kGroup];
+    for (int i = 0; i < kGroup; ++i) {
+      columns[i] = load(a.column(i) + k);
+    }
+    for (int j = 0; j < N; ++j) {
+      const Lanes factor = weight * load(u.column(j) + k);
+      for (int i = 0; i < kGroup; ++i) {
+        sum[j * kGroup + i] += columns[i] * factor;
+      }
+    }
+  };
   Index k = 0;
   for (; k + kLanes <= depth; k += kLanes) {
-    Lanes columns[M];
-    for (int i = 0; i < M; ++i) {
-      columns[i] = load(a.data + k + i * a.stride);
-    }
-    for (int j = 0; j < N; ++j) {
-      const Lanes factor = load(u.data + k + j * u.stride);
-      for (int i = 0; i < M; ++i) {
-        sum[j][i] += columns[i] * factor;
-      }
-    }
+    add(k, Lanes{} + 1.0);
+  }
+  if (k < depth) { // the last rows, less those that were there before
+    const Index last = depth - kLanes;
+    add(last, load(kLastLanes.data() + (depth - k)));
+  }
+  double all[kSums];
+  for (int i = 0; i < kSums; i += kLanes) {
+    store(all + i, totals<kLanes>(sum + i));
   }
   for (int j = 0; j < N; ++j) {
-    for (int i = 0; i < M; ++i) {
-      double all = total(sum[j][i]);
-      for (Index rest = k; rest < depth; ++rest) {
-        all += a.data[rest + i * a.stride] * u.data[rest + j * u.stride];
-      }
-      out[i + j * out_stride] = all;
-    }
+    std::copy_n(all + j * kGroup, kGroup, out + j * out_stride);
   }
 }
 
-template <int N>
-void columns_of_product_tn(const ConstBlock<double>& A,
-                           View u,
-                           double* out,
-                           Index stride) {
-  const Index cols = A.cols();
-  Index i = 0;
-  for (; i + kColumns <= cols; i += kColumns) {
-    columns_times<kColumns, N>({A.data() + i * A.outerStride(), A.outerStride()},
-                               u,
-                               A.rows(),
-                               out + i,
-                               stride);
-  }
-  for (; i < cols; ++i) {
-    columns_times<1, N>({A.data() + i * A.outerStride(), A.outerStride()},
-                        u,
-                        A.rows(),
-                        out + i,
-                        stride);
-  }
-}
-
-// Calls f<N>(first column) for as many columns at a time as there are left, up to four.
-template <class F> void by_columns(Index count, F&& f) {
-  Index j = 0;
-  for (; j + kColumns <= count; j += kColumns) {
-    f.template operator()<kColumns>(j);
-  }
-  switch (count - j) {
-  case 3:
-    f.template operator()<3>(j);
-    break;
-  case 2:
-    f.template operator()<2>(j);
-    break;
-  case 1:
-    f.template operator()<1>(j);
-    break;
-  default:
-    break;
+// Calls part<N>(first) for `count` columns, N ≤ most at a time, all nearly as many.
+template <int most, class Part> void by_columns(Index count, const Part& part) {
+  Index left = (count + most - 1) / most;
+  for (Index first = 0; left > 0; --left) {
+    const Index n = (count - first + left - 1) / left;
+    [&]<int... I>(std::integer_sequence<int, I...>) {
+      ((n == I + 1 ? part.template operator()<I + 1>(first) : void()), ...);
+    }(std::make_integer_sequence<int, most>{});
+    first += n;
   }
 }
 
@@ -165,9 +173,13 @@ void thin_product(const ConstBlock<double>& A,
                   const Matrix<double>& V,
                   Index count,
                   Matrix<double>& out) {
-  by_columns(count, [&]<int N>(Index j) {
+  if (A.rows() < kLanes) {
+    out.topLeftCorner(A.rows(), count) = A.lazyProduct(V.leftCols(count));
+    return;
+  }
+  by_columns<kColumns>(count, [&]<int N>(Index j) {
     columns_of_product<N>(
-        A, {V.data() + j * V.outerStride(), V.outerStride()}, &out(0, j), out.rows());
+        A, {V.col(j).data(), V.outerStride()}, out.col(j).data(), out.outerStride());
   });
 }
 
@@ -175,10 +187,20 @@ void thin_product_tn(const ConstBlock<double>& A,
                      const Matrix<double>& U,
                      Index count,
                      Matrix<double>& out) {
-  by_columns(count, [&]<int N>(Index j) {
-    columns_of_product_tn<N>(
-        A, {U.data() + j * U.outerStride(), U.outerStride()}, &out(0, j), out.rows());
-  });
+  if (A.rows() < kLanes || A.cols() < kGroup) {
+    out.topLeftCorner(A.cols(), count) = A.transpose().lazyProduct(U.leftCols(count));
+    return;
+  }
+  for (Index i = 0; i < A.cols(); i += kGroup) { // the last some columns once more
+    const Index first = std::min(i, A.cols() - kGroup);
+    by_columns<kColumnsTn>(count, [&]<int N>(Index j) {
+      columns_times<N>({A.data() + first * A.outerStride(), A.outerStride()},
+                       {U.col(j).data(), U.outerStride()},
+                       A.rows(),
+                       &out(first, j),
+                       out.outerStride());
+    });
+  }
 }
 
 } // namespace linflow
