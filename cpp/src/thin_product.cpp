@@ -104,10 +104,11 @@ constexpr auto kLastLanes = [] { // from the i-th on: zeros, and the last i are 
 }();
 
 // The sums of neighbours, those of `a` first.
-template <std::size_t... I>
-Lanes pairs(Lanes a, Lanes b, std::index_sequence<I...> /*lanes*/) {
-  return __builtin_shufflevector(a, b, (2 * I)...) +
-         __builtin_shufflevector(a, b, (2 * I + 1)...);
+template <int... I>
+Lanes pairs(Lanes a, Lanes b, std::integer_sequence<int, I...> /*lanes*/) {
+  const Lanes even = {(2 * I < kLanes ? a : b)[2 * I % kLanes]...};
+  const Lanes odd = {(2 * I < kLanes ? a : b)[2 * I % kLanes + 1]...};
+  return even + odd;
 }
 
 // Lane i, i < count, is the sum over the lanes of the i-th.
@@ -117,7 +118,7 @@ template <int count> Lanes totals(const Lanes* of) {
   } else {
     return pairs(totals<count / 2>(of),
                  totals<count / 2>(of + count / 2),
-                 std::make_index_sequence<kLanes>{});
+                 std::make_integer_sequence<int, kLanes>{});
   }
 }
 

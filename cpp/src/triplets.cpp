@@ -18,6 +18,7 @@ constexpr double kSmallest = 1e-120;
 constexpr Index kCountEvery = 16;
 constexpr int kMostProducts = 100; // with AᵀA and a block, about a full decomposition
 constexpr double kNear = 1e3; // error over what is allowed that iterations reduce soon
+constexpr double kSmooth = 0.1;     // motion of a direction that is worth going on with
 constexpr double kMostGrowth = 1e5; // of a direction beside others in the filter
 
 } // namespace
@@ -169,30 +170,33 @@ bool TopTriplets::complete(const Matrix<double>& A) {
 
 // The block goes on as it moved since the call before: its part outside the block of
 // then, once more. Smooth motion leaves an error of second order instead of first.
+// Columns that have moved far stay: they came into the block from outside, as spare
+// ones often do, and the others are not to wait for them.
 void TopTriplets::predict() {
-  if (!has_motion_) {
-    previous_ = V_;
-    has_previous_ = true;
+  const bool moved = has_motion_;
+  if (moved) {
+    thin_product(previous_, motion_, block_, Z_);
+  }
+  previous_ = V_;
+  has_previous_ = true;
+  if (!moved) {
     return;
   }
-  Z_ = V_;
-  add_product<double>(-1.0, previous_, motion_, Z_);
-  previous_ = V_;
-  V_ += Z_;
+  for (Index j = 0; j < block_; ++j) {
+    Z_.col(j) = V_.col(j) - Z_.col(j);
+    if (Z_.col(j).norm() < kSmooth) {
+      V_.col(j) += Z_.col(j);
+    }
+  }
   // Newton's iteration towards orthonormal columns, V ← V (3I − VᵀV)/2.
-  for (int k = 0; k < 3; ++k) {
+  for (int k = 0; k < 4; ++k) {
     thin_product_tn(V_, V_, block_, Y_);
     Y_.diagonal().array() -= 1.0;
-    const double deviation = Y_.cwiseAbs().maxCoeff();
-    if (!(deviation < 0.1)) { // no smooth motion
-      V_ = previous_;
+    if (Y_.cwiseAbs().maxCoeff() < 1e-6) {
       return;
     }
-    if (deviation < 1e-6) {
-      return;
-    }
-    Z_ = V_;
-    add_product<double>(-0.5, Z_, Y_, V_);
+    thin_product(V_, Y_, block_, Z_);
+    V_ -= 0.5 * Z_;
   }
 }
 
@@ -251,7 +255,7 @@ bool TopTriplets::sharpen(const Matrix<double>& A,
                           int& spent) {
   const double ratio = theta_[top_ - 1] / cut;
   // Errors are quadratic in what the filter reduces.
-  const double wanted = std::isfinite(bound) ? 3.0 * std::sqrt(bound) : 100.0;
+  const double wanted = std::isfinite(bound) ? 1.5 * std::sqrt(bound) : 100.0;
   const double needed = std::ceil(ChebyshevFilter::degree(ratio, wanted));
   if (!(spent + needed < kMostProducts)) {
     return false;
