@@ -33,6 +33,24 @@ def test_curves(kappa: float) -> None:
                 assert abs(curves[i, j, k] - exact) <= tolerance, (s0, target, t)
 
 
+@pytest.mark.parametrize("start", [1e17, 1e80, 1e155, 1e200, 1e307])
+@pytest.mark.parametrize("other", [(3.0, 1.0), (3.0, 0.0), (0.0, 2.0), (0.0, 0.0)])
+def test_curves_from_far_away(start: float, other: tuple[float, float]) -> None:
+    target, kappa = other
+    times = sorted([0.0, 0.1 / start, 1e-100, 1e-17, 1e-3, 0.3, 2.0])
+    for s0 in (start, -start):
+        curve = modes.curves(times, s0, target, kappa)
+        exact = [float(ref.mode_mp(t, s0, target, kappa)) for t in times]
+        np.testing.assert_allclose(curve, exact, rtol=1e-13)
+    assert modes.curves([INF], start, target, kappa)[0] == pytest.approx(target)
+    level = target + 0.5
+    time = modes.time_to_reach(level, start, target, kappa)
+    assert modes.curves([time], start, target, kappa)[0] == pytest.approx(level)
+    if target * kappa > 0:  # through zero
+        time = modes.time_to_reach(1.0, -start, target, kappa)
+        assert modes.curves([time], -start, target, kappa)[0] == pytest.approx(1.0)
+
+
 def test_limits() -> None:
     ends = modes.curves([INF], [0.1, -0.1, 0.0], 2.0, 0.0)[0]
     assert ends.tolist() == [2.0, 0.0, 0.0]

@@ -101,6 +101,11 @@ def test_top_triplets(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(s, exact, rtol=1e-10)
         np.testing.assert_allclose(A @ V, U * s, atol=1e-6 * s[0])
         np.testing.assert_allclose(U.T @ U, np.eye(top), atol=1e-10)
+        for scale in (2.0**-900, 2.0**500, 2.0**1000):  # squares under- and overflow
+            scaled = lf.spectrum.top_triplets(scale * A, top)
+            np.testing.assert_array_equal(scaled.values, scale * s)
+            np.testing.assert_array_equal(scaled.U, U)
+    assert lf.spectrum.top_triplets(np.zeros((3, 3)), 2).values.tolist() == [0, 0]
 
 
 def run_of(

@@ -9,11 +9,17 @@ namespace linflow {
 namespace {
 
 // What depends on the curve only, in units of its largest number, so that squares
-// neither overflow nor underflow.
+// neither overflow nor underflow. A start so far away that the others' squares would is
+// not in sight of them: up to `arrival` it falls as if they were zero, by s' = -2 s|s|.
 template <class S> struct Curve {
-  S unit, sign, s0, target, kappa2, R, c, below, start_up, start_down;
+  S start, arrival, unit, sign, s0, target, kappa2, R, c, start_up, start_down;
 
-  Curve(S s0_, S target_, S kappa_) {
+  Curve(S s0_, S target_, S kappa_) : start(s0_) {
+    const S sight =
+        std::max(std::abs(target_), kappa_) / std::numeric_limits<S>::epsilon();
+    const bool far = std::abs(start) > sight;
+    arrival = far ? (1 / sight - 1 / std::abs(start)) / 2 : S(0);
+    s0_ = far ? std::copysign(sight, start) : start;
     unit = std::max({std::abs(s0_), std::abs(target_), kappa_});
     sign = target_ < 0 || (target_ == 0 && s0_ < 0) ? S(-1) : S(1);
     const S scale = unit > 0 ? unit : S(1);
@@ -23,14 +29,20 @@ template <class S> struct Curve {
     kappa2 = kappa * kappa;
     R = std::hypot(target, kappa);
     c = std::hypot(s0, kappa);
-    below = target > 0 ? kappa2 / (R + target) : R; // R - s*
     start_up = s0 >= 0 ? c + s0 : kappa2 / (c - s0);
     start_down = s0 >= 0 ? (c > 0 ? kappa2 / (c + s0) : S(0)) : c - s0;
   }
 
   S operator()(S t) const {
-    if (unit == 0 || t == 0)
-      return sign * s0 * unit;
+    if (t == 0)
+      return start;
+    if (t <= arrival)
+      return std::abs(start) > 1
+                 ? std::copysign(1 / (1 / std::abs(start) + 2 * t), start)
+                 : start / (1 + 2 * std::abs(start) * t);
+    if (unit == 0)
+      return start;
+    t -= arrival;
     const S y = 2 * R * (t * unit);
     S N;
     S h2;               // h^2
@@ -96,17 +108,17 @@ template <class S> S mode_time(S s1, S s0, S target, S kappa) {
   // Flip signs so that e^u at the end points is mostly a sum of positive terms.
   const S sign = s0 + s1 < 0 ? S(-1) : S(1);
   const S k = kappa / unit;
-  const S k2 = k * k;
   const S a = sign * s0 / unit;
   const S b = sign * s1 / unit;
   const S T = sign * target / unit;
   const S R = std::hypot(T, k);
   const S ca = std::hypot(a, k);
   const S cb = std::hypot(b, k);
-  const S pa = a >= 0 ? ca + a : k2 / (ca - a); // kappa e^u at the start
-  const S pb = b >= 0 ? cb + b : k2 / (cb - b);
-  const S up = T >= 0 ? R + T : k2 / (R - T);   // kappa z_+
-  const S down = T >= 0 ? k2 / (R + T) : R - T; // -kappa z_-
+  // kappa e^u at both ends; kappa squared alone could underflow.
+  const S pa = a >= 0 ? ca + a : k * (k / (ca - a));
+  const S pb = b >= 0 ? cb + b : k * (k / (cb - b));
+  const S up = T >= 0 ? R + T : k * (k / (R - T));                 // kappa z_+
+  const S down = T < 0 ? R - T : R > 0 ? k * (k / (R + T)) : S(0); // -kappa z_-
   // ratio - 1 of theory.md's logarithm divided by 2R; every factor is positive.
   // Differences are taken before scaling, where they are exact for close numbers.
   const S gap = ((s1 - s0) / (target - s1)) * ((pa + pb) / (ca + cb)) *

@@ -127,8 +127,10 @@ def top_triplets(A: ArrayLike, top: int | None = None) -> Triplets:
     triplets = core.TopTriplets(
         d_out, d_in, validate.number_of_modes("top", top, matrix.shape)
     )
-    triplets.compute(matrix)
-    return Triplets(triplets.U, triplets.values, triplets.V)
+    # Near 1, where squares neither overflow nor underflow; a power of two is exact.
+    _, exponent = np.frexp(np.abs(matrix).max())
+    triplets.compute(np.ldexp(matrix, -exponent))
+    return Triplets(triplets.U, np.ldexp(triplets.values, exponent), triplets.V)
 
 
 def count_above(A: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int64]:
