@@ -85,7 +85,7 @@ void columns_of_product(const ConstBlock<double>& A,
     rows_times<kVectors, N>(
         {A.data() + i, A.outerStride()}, v, A.cols(), out + i, out_stride);
   }
-  for (; i < rows; i += kLanes) { // the last one takes some rows once more
+  for (; i < rows; i += kLanes) { // the last one takes some rows again
     const Index first = std::min(i, rows - kLanes);
     rows_times<1, N>(
         {A.data() + first, A.outerStride()}, v, A.cols(), out + first, out_stride);
@@ -192,7 +192,7 @@ void thin_product_tn(const ConstBlock<double>& A,
     out.topLeftCorner(A.cols(), count) = A.transpose().lazyProduct(U.leftCols(count));
     return;
   }
-  for (Index i = 0; i < A.cols(); i += kGroup) { // the last some columns once more
+  for (Index i = 0; i < A.cols(); i += kGroup) { // the last tile takes some again
     const Index first = std::min(i, A.cols() - kGroup);
     by_columns<kColumnsTn>(count, [&]<int N>(Index j) {
       columns_times<N>({A.data() + first * A.outerStride(), A.outerStride()},
