@@ -67,7 +67,8 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
   if (GramFlow<Scalar>::fits(shape)) {
     auto gram = std::make_unique<GramFlow<Scalar>>(cost_);
     gram->pack(X, Y, start);
-    if (gram->keeps_positivity(gram->least_eigenvalue(start), rtol)) {
+    // Five times the margin of a single run: nothing would make this one again.
+    if (gram->keeps_positivity(gram->least_eigenvalue(start), 5.0 * rtol)) {
       flow_ = std::move(gram);
     }
   }

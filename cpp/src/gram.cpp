@@ -162,11 +162,12 @@ double GramFlow<Scalar>::least_eigenvalue(const VectorIn<Scalar>& y) {
   return 1.0 / inverse;
 }
 
-// The motion ends near P(0) + 2‖T‖; 30 is for the number of steps, the factor by which
-// errors grow, and the iteration.
+// The motion ends near P(0) + 2‖T‖; 6 is for the number of steps, the factor by which
+// errors grow, and the iteration. A run for which it is too little is found out at its
+// end, by unpack(), and made again in factors.
 template <class Scalar>
 bool GramFlow<Scalar>::keeps_positivity(double least_eigenvalue, double rtol) {
-  return least_eigenvalue >= 30.0 * rtol * 2.0 * cost_.target_size();
+  return least_eigenvalue >= 6.0 * rtol * 2.0 * cost_.target_size();
 }
 
 template <class Scalar>
