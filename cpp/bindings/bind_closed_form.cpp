@@ -19,7 +19,8 @@ template <class Scalar> void define_closed_form(py::module_& closed_form) {
          bool save_product,
          bool save_gram,
          int n_threads,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const Objective<Scalar> objective(target, noise);
         const auto flow = std::make_shared<const Riccati<Scalar>>(
             objective.target(), static_cast<Scalar>(lam), static_cast<Scalar>(mu));
@@ -30,7 +31,8 @@ template <class Scalar> void define_closed_form(py::module_& closed_form) {
                                     times,
                                     {1, top, save_product, {}, false, save_gram},
                                     n_threads,
-                                    std::move(progress));
+                                    std::move(progress),
+                                    std::move(callback));
         // The state to go on from.
         RiccatiWorkspace<Scalar> workspace;
         Matrix<Scalar> last_X;
@@ -53,7 +55,8 @@ template <class Scalar> void define_closed_form(py::module_& closed_form) {
       py::arg("save_product"),
       py::arg("save_gram") = false,
       py::arg("n_threads"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

@@ -21,7 +21,8 @@ template <class Scalar> void define_descent(py::module_& descent) {
          bool save_product,
          bool save_weights,
          const SpectrumOptions& spectrum,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const Objective<Scalar> objective(target, std::move(noise));
         Descent<Scalar> dynamics(Y.rows(), X.rows(), X.cols());
         dynamics.begin(objective,
@@ -34,7 +35,8 @@ template <class Scalar> void define_descent(py::module_& descent) {
                                objective,
                                stop,
                                {save_every, top, save_product, spectrum, save_weights},
-                               std::move(progress));
+                               std::move(progress),
+                               std::move(callback));
         out["X"] = dynamics.release_X();
         out["Y"] = dynamics.release_Y();
         return out;
@@ -53,7 +55,8 @@ template <class Scalar> void define_descent(py::module_& descent) {
       py::arg("save_product"),
       py::arg("save_weights") = false,
       py::arg_v("spectrum", SpectrumOptions(), "SpectrumOptions()"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

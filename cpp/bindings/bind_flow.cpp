@@ -116,11 +116,13 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
          SpectrumOptions spectrum,
          bool save_product,
          bool save_weights,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
         const auto start = pack_layers(layers);
         std::optional<py::object> raised;
         spectrum.top = top;
+        Poller poller(std::move(progress));
         const FlowOptions options{
             {.method = method, .rtol = rtol, .fixed_step = fixed_step},
             atol,
@@ -129,8 +131,8 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
             std::move(spectrum),
             save_product,
             save_weights,
-            land};
-        Poller poller(std::move(progress));
+            land,
+            poller.watcher(std::move(callback))};
         std::atomic<bool> cancelled{false};
         FlowRecord<Scalar> record;
         {
@@ -166,7 +168,8 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
       py::arg("spectrum"),
       py::arg("save_product"),
       py::arg("save_weights"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

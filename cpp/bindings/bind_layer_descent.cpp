@@ -22,12 +22,18 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
          bool save_product,
          bool save_weights,
          const SpectrumOptions& spectrum,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const auto shape = layer_shape(layers, std::move(learning_rates), scale);
-        const RecordOptions options{
-            save_every, top, save_product, spectrum, save_weights};
         LayerDescent<Scalar> dynamics(cost, shape, pack_layers(layers), step_size);
         Poller poller(std::move(progress));
+        const RecordOptions options{save_every,
+                                    top,
+                                    save_product,
+                                    spectrum,
+                                    save_weights,
+                                    false,
+                                    poller.watcher(std::move(callback))};
         std::atomic<bool> cancelled{false};
         Record<Scalar> record;
         RunResult result;
@@ -63,7 +69,8 @@ void define_layer_descent(py::module_& layer_descent, const char* name) {
       py::arg("save_product"),
       py::arg("save_weights") = false,
       py::arg("spectrum"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

@@ -16,7 +16,8 @@ template <class Scalar> void define_lazy(py::module_& lazy) {
          Index top,
          bool save_product,
          int n_threads,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const Objective<Scalar> objective(target, noise);
         const Lazy<Scalar> solution(objective, X, Y);
         return record_solution<Scalar>(solution,
@@ -24,7 +25,8 @@ template <class Scalar> void define_lazy(py::module_& lazy) {
                                        times,
                                        {1, top, save_product},
                                        n_threads,
-                                       std::move(progress));
+                                       std::move(progress),
+                                       std::move(callback));
       },
       py::arg("X").noconvert(),
       py::arg("Y").noconvert(),
@@ -35,7 +37,8 @@ template <class Scalar> void define_lazy(py::module_& lazy) {
       py::arg("top"),
       py::arg("save_product"),
       py::arg("n_threads"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

@@ -18,7 +18,8 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
          Index top,
          bool save_product,
          const SpectrumOptions& spectrum,
-         py::object progress) {
+         py::object progress,
+         py::object callback) {
         const Objective<Scalar> objective(target, noise);
         SelfConsistent<Scalar> dynamics(A.rows(), A.cols());
         dynamics.begin(objective, step_size, kappa);
@@ -27,7 +28,8 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
                                   objective,
                                   stop,
                                   {save_every, top, save_product, spectrum},
-                                  std::move(progress));
+                                  std::move(progress),
+                                  std::move(callback));
       },
       py::arg("A").noconvert(),
       py::arg("target").noconvert(),
@@ -40,7 +42,8 @@ template <class Scalar> void define_self_consistent(py::module_& self_consistent
       py::arg("top"),
       py::arg("save_product"),
       py::arg_v("spectrum", SpectrumOptions(), "SpectrumOptions()"),
-      py::arg("progress"));
+      py::arg("progress"),
+      py::arg("callback") = py::none());
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 // core below knows no Python.
 #pragma once
 
+#include "linflow/run.hpp"
 #include "linflow/types.hpp"
 
 #include <pybind11/eigen.h>
@@ -73,12 +74,31 @@ public:
     return false;
   }
 
+  // A core's watcher from callback(at, A); none without one.
+  Watcher watcher(py::object callback) {
+    if (callback.is_none()) {
+      return {};
+    }
+    callback_ = std::move(callback); // copies of the closure must not count references
+    return [this](double at, const Matrix<double>& A) {
+      const py::gil_scoped_acquire gil;
+      try {
+        callback_(at, A);
+      } catch (const py::error_already_set& error) {
+        raised_ = error.value();
+        return false;
+      }
+      return true;
+    };
+  }
+
   [[nodiscard]] py::object raised() const {
     return raised_ ? *raised_ : py::object(py::none());
   }
 
 private:
   py::object progress_;
+  py::object callback_;
   std::optional<py::object> raised_;
 };
 

@@ -90,9 +90,11 @@ template <class Scalar, class Dynamics>
 py::dict record_run(Dynamics& dynamics,
                     const Objective<Scalar>& objective,
                     const StopRules& rules,
-                    const RecordOptions& options,
-                    py::object progress) {
+                    RecordOptions options,
+                    py::object progress,
+                    py::object callback) {
   Poller poller(std::move(progress));
+  options.watcher = poller.watcher(std::move(callback));
   std::atomic<bool> cancelled{false};
   Record<Scalar> record;
   RunResult result;
@@ -116,10 +118,12 @@ template <class Scalar>
 py::dict record_solution(const Solution<Scalar>& solution,
                          const Objective<Scalar>& objective,
                          const std::vector<double>& times,
-                         const RecordOptions& options,
+                         RecordOptions options,
                          int n_threads,
-                         py::object progress) {
+                         py::object progress,
+                         py::object callback) {
   Poller poller(std::move(progress));
+  options.watcher = poller.watcher(std::move(callback));
   Record<Scalar> record;
   RunResult result;
   {

@@ -30,6 +30,7 @@ public:
   }
 
   [[nodiscard]] bool done() const { return next_ == options_.times.size(); }
+  [[nodiscard]] bool stopped() const { return stopped_; } // by the watcher
   [[nodiscard]] double next() const { return options_.times[next_]; }
 
   void save(const VectorIn<Scalar>& y) { save_at(options_.times[next_++], y); }
@@ -37,7 +38,7 @@ public:
   // All that lie before `end`, within the step that the integrator has made.
   void save_until(double end, Integrator<Scalar>& integrator) {
     constexpr std::size_t most = 8; // at once
-    while (!done() && next() < end) {
+    while (!done() && !stopped() && next() < end) {
       const auto first = options_.times.begin() + static_cast<std::ptrdiff_t>(next_);
       auto last = first;
       while (last != options_.times.end() && *last < end &&
@@ -46,7 +47,7 @@ public:
       }
       states_.resize(options_.save_weights ? flow_.size() : flow_.visible(), most);
       integrator.interpolate({first, last}, states_);
-      for (Index i = 0; i < last - first; ++i) {
+      for (Index i = 0; i < last - first && !stopped(); ++i) {
         save(states_.col(i));
       }
     }
@@ -54,8 +55,9 @@ public:
 
   void save_at(double time, const VectorIn<Scalar>& y) {
     auto& A = record_.last_product;
-    const Errors errors =
-        look_ || options_.save_product ? flow_.look(y, A) : flow_.errors(y);
+    const Errors errors = look_ || options_.save_product || options_.watcher
+                              ? flow_.look(y, A)
+                              : flow_.errors(y);
     record_.times.push_back(time);
     record_.train.push_back(errors.train);
     record_.test.push_back(errors.test);
@@ -68,6 +70,7 @@ public:
     if (options_.save_weights) {
       record_.weights.insert(record_.weights.end(), y.data(), y.data() + y.size());
     }
+    stopped_ = options_.watcher && !options_.watcher(time, A.template cast<double>());
   }
 
 private:
@@ -78,6 +81,7 @@ private:
   std::optional<SpectrumObserver<Scalar>> spectrum_;
   Matrix<Scalar> states_; // at save points within a step
   std::size_t next_ = 0;
+  bool stopped_ = false;
 };
 
 template <class Scalar>
@@ -104,6 +108,9 @@ Status integrate(Flow<Scalar>& flow,
   const double rest = std::max(64.0 * std::numeric_limits<Scalar>::epsilon(),
                                1e-4 * options.integrator.rtol);
   while (!saver.done()) {
+    if (saver.stopped()) {
+      return Status::pending;
+    }
     if (saver.next() <= integrator.time()) {
       saver.save(integrator.state());
       continue;
@@ -131,12 +138,15 @@ Status integrate(Flow<Scalar>& flow,
       saver.save_at(reached, integrator.state());
       return Status::event;
     }
+    if (saver.stopped()) { // within the step
+      return Status::pending;
+    }
     integrator.commit();
     if (control(static_cast<Index>(100.0 * integrator.time() / end))) {
       return Status::pending;
     }
   }
-  return Status::reached_end;
+  return saver.stopped() ? Status::pending : Status::reached_end;
 }
 
 } // namespace

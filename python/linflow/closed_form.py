@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow import _validate as validate
@@ -47,6 +48,7 @@ def closed_form(
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Trajectory:
     """Solve the gradient flow at any time: exactly where two-level, else by closure.
 
@@ -94,6 +96,10 @@ def closed_form(
         Threads over the times; the result does not depend on it.
     progress : bool or callable
         Show a bar, or call a function with the number of times done.
+    callback : callable, optional
+        Called as ``callback(time, A)`` at every time, in their order (and so on one
+        thread), with a copy of the output map, shape (d_out, d_in). What it raises ends
+        the run, and carries what was done as ``.trajectory``.
 
     Returns
     -------
@@ -131,6 +137,7 @@ def closed_form(
     >>> run.exact, run.singular_values[-1].round(12)
     (True, array([2., 1.]))
     """
+    callback = callbacks.check(callback)
     options = Timed.check(
         task,
         times=times,
@@ -158,6 +165,7 @@ def closed_form(
             mu=levels.mu,
             save_gram=options.save_gram,
             progress=update,
+            callback=callbacks.at_times(callback, options.times, rescaling.output),
             **options.keywords(rescaling.time),
         )
     trajectory = solved.trajectory(

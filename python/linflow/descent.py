@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from linflow import _callback as callbacks
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow._core import descent as core
@@ -18,6 +19,7 @@ from linflow.trajectory import Trajectory, from_record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from linflow._core import Array
     from linflow._streams import RngLike
     from linflow.stop import Rule
     from linflow.task import Task
@@ -42,6 +44,7 @@ def gradient_descent(
     save_gram: bool = False,
     dtype: str = "float64",
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
     raise_on_failure: bool = True,
 ) -> Trajectory:
     """Train a network by full-batch gradient descent, exactly, at any width.
@@ -91,6 +94,10 @@ def gradient_descent(
         networks (kappa beyond 1e5 times the target) need float64.
     progress : bool or callable
         Show a bar, or call a function with the number of steps done.
+    callback : callable, optional
+        Called as ``callback(time, A)`` at every save point, as it is reached, with a
+        copy of the output map, shape (d_out, d_in). What it raises ends the run, and
+        carries what was done as ``.trajectory``.
     raise_on_failure : bool
         Raise `RunFailed` when the run diverges; otherwise see ``.status``.
 
@@ -126,6 +133,7 @@ def gradient_descent(
     >>> run.train_error.shape, run.singular_values.shape
     ((401,), (401, 20))
     """
+    callback = callbacks.check(callback)
     options = Stepped.check(
         task,
         step_size=step_size,
@@ -146,7 +154,7 @@ def gradient_descent(
         grams.check(network.layers)
     if isinstance(network, DeepNetwork) or not task.plain:
         trajectory, raised = layer_descent(
-            task, network, options, learning_rates, scale, progress
+            task, network, options, learning_rates, scale, progress, callback
         )
         return trajectory.checked(raise_on_failure=raise_on_failure, raised=raised)
     rescaling = Rescaling.check(learning_rates, scale, frozen=True)
@@ -161,6 +169,7 @@ def gradient_descent(
             scale=rescaling.scale,
             spectrum=options.spectrum(task, known["kappa"]),
             progress=update,
+            callback=callbacks.at_steps(callback, options.step_size),
             save_weights=options.save_weights or options.save_gram,
             **options.keywords(),
         )

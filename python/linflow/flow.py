@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _validate as validate
@@ -65,6 +66,7 @@ def gradient_flow(
     save_gram: bool = False,
     dtype: str = "float64",
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
     raise_on_failure: bool = True,
 ) -> Trajectory:
     """Integrate the gradient flow of a network, any depth and cost, at any width.
@@ -128,6 +130,10 @@ def gradient_flow(
         Precision of the run.
     progress : bool or callable
         Show a bar, or call a function with the percentage of the time span done.
+    callback : callable, optional
+        Called as ``callback(time, A)`` at every save point, as it is reached, with a
+        copy of the output map, shape (d_out, d_in). What it raises ends the run, and
+        carries what was done as ``.trajectory``.
     raise_on_failure : bool
         Raise `RunFailed` when the run fails; otherwise see ``.status``.
 
@@ -188,6 +194,7 @@ def gradient_flow(
     (<Status.REACHED_END: 1>, (3, 20))
     """
     points = validate.times("times", times, infinite=False)
+    callback = callbacks.check(callback)
     conserve = bool(conserve)
     precision = validate.dtype(dtype)
     rtol = validate.real("rtol", rtol, above=0)
@@ -250,6 +257,7 @@ def gradient_flow(
             save_product=bool(save_product),
             save_weights=save_weights or save_gram,
             progress=update,
+            callback=callback,
         )
     own = len(event_rules)
     known["events"] = events_of.found(

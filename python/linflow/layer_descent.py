@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow._core import layer_descent as core
@@ -17,6 +18,7 @@ from linflow.trajectory import Trajectory, from_record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from linflow._core import Array
     from linflow._options import Stepped
     from linflow.network import Network
     from linflow.task import Task
@@ -29,6 +31,7 @@ def layer_descent(
     learning_rates: Any,
     scale: Any,
     progress: bool | Callable[[int], Any],
+    callback: Callable[[float, Array], Any] | None,
 ) -> tuple[Trajectory, object]:
     """Run it; return the trajectory and what was raised meanwhile, if anything."""
     layers = network.layers
@@ -43,6 +46,7 @@ def layer_descent(
             scale=scale,
             spectrum=options.spectrum(task, None),
             progress=update,
+            callback=callbacks.at_steps(callback, options.step_size),
             save_weights=options.save_weights or options.save_gram,
             **options.keywords(),
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from linflow._core import Array
     from linflow._streams import RngLike
     from linflow.network import Network
     from linflow.task import Task
@@ -41,6 +43,7 @@ def lazy(
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Trajectory:
     """Solve the lazy (linearised, neural-tangent-kernel) dynamics at any time.
 
@@ -51,7 +54,7 @@ def lazy(
     ----------
     task, init, times, learning_rates, scale, rng, observe, top, track, \
 save_product, save_gram, dtype, \
-n_threads, progress
+n_threads, progress, callback
         As for `closed_form`; C1 and C2 stay what they were by assumption.
 
     Returns
@@ -79,6 +82,7 @@ n_threads, progress
     >>> bool(abs(formula.train_error - flow.train_error).max() < 0.02)
     True
     """
+    callback = callbacks.check(callback)
     options = Timed.check(
         task,
         times=times,
@@ -101,6 +105,7 @@ n_threads, progress
             options.matrix(standard.W2),
             **solved.task_arguments(task, options, rescaling),
             progress=update,
+            callback=callbacks.at_times(callback, options.times, rescaling.output),
             **options.keywords(rescaling.time),
         )
     trajectory = solved.trajectory(

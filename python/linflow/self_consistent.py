@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _solved as solved
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from linflow._core import Array
     from linflow._streams import RngLike
     from linflow.stop import Rule
     from linflow.task import Task
@@ -49,6 +51,7 @@ def self_consistent(
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
     raise_on_failure: bool = True,
 ) -> Trajectory:
     """Follow the self-consistent dynamics of [TAJ] eq. (1) from the network's A(0).
@@ -73,7 +76,7 @@ def self_consistent(
         The threshold in units of the output map; by default that of the law of `init`,
         ``(sigma1^2 + sigma2^2) w / 2`` for `Gaussian` at unit rates and scale.
     learning_rates, scale, rng, observe, top, track, save_product, save_gram, dtype, \
-n_threads, progress, raise_on_failure
+n_threads, progress, callback, raise_on_failure
         As for `closed_form` and `gradient_descent`; C1 and C2 are those of the formula.
 
     Returns
@@ -112,6 +115,7 @@ n_threads, progress, raise_on_failure
     >>> bool(abs(flow.test_error - steps.test_error).max() < 1e-3)
     True
     """
+    told = progress, callbacks.check(callback)
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
     if kappa is not None:
         kappa = validate.real("kappa", kappa, at_least=0)
@@ -133,7 +137,7 @@ n_threads, progress, raise_on_failure
         timed = Timed.check(task, times=times, n_threads=n_threads, **shared)
         network = initial_network(init, task, rng)
         law = _threshold(network, kappa, rescaling)
-        return _flow(task, network, law, timed, rescaling, progress, "self-consistent")
+        return _flow(task, network, law, timed, rescaling, told, "self-consistent")
     stepped = Stepped.check(
         task,
         step_size=step_size,
@@ -159,6 +163,7 @@ n_threads, progress, raise_on_failure
             kappa=levels["kappa"],
             spectrum=stepped.spectrum(task, levels["kappa"]),
             progress=update,
+            callback=callbacks.at_steps(callback, stepped.step_size),
             **keywords,
         )
     trajectory = from_record(
@@ -193,6 +198,7 @@ def balanced(
     dtype: str = "float64",
     n_threads: int | None = None,
     progress: bool | Callable[[int], Any] = False,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Trajectory:
     """Solve the balanced (active, rich) dynamics from the network's A(0).
 
@@ -203,7 +209,7 @@ def balanced(
     ----------
     task, init, times, learning_rates, scale, rng, observe, top, track, \
 save_product, save_gram, dtype, \
-n_threads, progress
+n_threads, progress, callback
         As for `closed_form`; of `init` only A(0) counts.
 
     Returns
@@ -230,6 +236,7 @@ n_threads, progress
     >>> bool(abs(formula.singular_values - flow.singular_values).max() < 1e-12)
     True
     """
+    told = progress, callbacks.check(callback)
     options = Timed.check(
         task,
         times=times,
@@ -243,7 +250,7 @@ n_threads, progress
     )
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
     network = initial_network(init, task, rng)
-    return _flow(task, network, Law(0.0, 0.0), options, rescaling, progress, "balanced")
+    return _flow(task, network, Law(0.0, 0.0), options, rescaling, told, "balanced")
 
 
 def _threshold(network: Network, kappa: float | None, rescaling: Rescaling) -> Law:
@@ -284,7 +291,7 @@ def _flow(
     law: Law,
     options: Timed,
     rescaling: Rescaling,
-    progress: bool | Callable[[int], Any],
+    told: tuple[bool | Callable[[int], Any], Callable[[float, Array], Any] | None],
     name: str,
 ) -> Trajectory:
     """Solve the formula as a flow: the propagator from the start that A(0) implies.
@@ -298,6 +305,7 @@ def _flow(
     )
     keywords = options.keywords(rescaling.time)
     keywords["save_product"] = keywords["save_product"] or options.save_gram
+    progress, callback = told
     with progress_bar.bar(progress, len(options.times), "time") as update:
         record = core_flow.run(
             options.matrix(X),
@@ -306,6 +314,7 @@ def _flow(
             lam=0.0,
             mu=mu,
             progress=update,
+            callback=callbacks.at_times(callback, options.times, rescaling.output),
             **keywords,
         )
     trajectory = solved.trajectory(

@@ -20,6 +20,7 @@ struct FlowOptions {
   bool save_product = false;
   bool save_weights = false;
   bool land = false; // steps end at save points instead of being interpolated there
+  Watcher watcher{};
 };
 
 template <class Scalar> struct FlowRecord {

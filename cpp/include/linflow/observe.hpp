@@ -21,6 +21,7 @@ struct RecordOptions {
   SpectrumOptions spectrum{}; // its `top` is the one above; a solution ignores the rest
   bool save_weights = false;  // keep the weights of a stepped network
   bool save_gram = false;     // keep C1 and C2 of a solution that has them
+  Watcher watcher{};
 };
 
 template <class Scalar> struct Record {
@@ -61,7 +62,7 @@ RunResult run_recorded(Dynamics& dynamics,
         record.step.push_back(static_cast<double>(step));
         record.train.push_back(errors.train);
         record.test.push_back(errors.test);
-        if (look || options.save_product || ended) {
+        if (look || options.save_product || options.watcher || ended) {
           dynamics.product(record.last_product);
         }
         if (look) {
@@ -77,11 +78,17 @@ RunResult run_recorded(Dynamics& dynamics,
             dynamics.append_weights(record.weights);
           }
         }
+        if (options.watcher &&
+            !options.watcher(static_cast<double>(step),
+                             record.last_product.template cast<double>())) {
+          control.cancel();
+        }
       });
 }
 
-// Records a solution at the given times, in parallel over them. Returns false when
-// cancelled; the record then holds the times up to the first that is missing.
+// Records a solution at the given times, in parallel over them, or with a watcher one
+// after the other. Returns false when cancelled; the record then holds the times up to
+// the first that is missing.
 template <class Scalar>
 bool record_times(const Solution<Scalar>& solution,
                   const Objective<Scalar>& objective,
@@ -117,8 +124,11 @@ bool record_times(const Solution<Scalar>& solution,
     Matrix<Scalar> output_gram;
   };
   const Objective<Scalar> turned = solution.coordinates(objective);
-  const bool complete =
-      parallel_for(static_cast<Index>(count), n_threads, progress, [&]() -> Job {
+  const bool complete = parallel_for(
+      static_cast<Index>(count),
+      options.watcher ? 1 : n_threads,
+      progress,
+      [&]() -> Job {
         auto own = std::make_shared<Buffers>(
             Buffers{solution.evaluator(),
                     Spectrum<Scalar>(objective.d_out(), objective.d_in()),
@@ -150,7 +160,7 @@ bool record_times(const Solution<Scalar>& solution,
             std::copy_n(
                 own->values.data(), top, &record.spectrum.singular_values[k * top]);
           }
-          if (options.save_product || k + 1 == count) {
+          if (options.save_product || options.watcher || k + 1 == count) {
             solution.product(own->coordinates, own->product);
           }
           if (options.save_product) {
@@ -160,6 +170,11 @@ bool record_times(const Solution<Scalar>& solution,
             record.last_product = own->product;
           }
           done[k] = 1;
+          if (options.watcher &&
+              !options.watcher(static_cast<double>(k),
+                               own->product.template cast<double>())) {
+            control.cancel();
+          }
           return true;
         };
       });

@@ -30,8 +30,12 @@ public:
         poll_(step);
       }
     }
+    return cancelled();
+  }
+  [[nodiscard]] bool cancelled() const {
     return cancelled_->load(std::memory_order_relaxed);
   }
+  void cancel() { *cancelled_ = true; }
 
 private:
   using Clock = std::chrono::steady_clock;
@@ -39,6 +43,10 @@ private:
   Poll poll_;
   Clock::time_point last_ = Clock::now();
 };
+
+// Told of the output map at each save point, by its step, number or time; false ends
+// the run there.
+using Watcher = std::function<bool(double at, const Matrix<double>& A)>;
 
 struct RunResult {
   Status status = Status::pending;
@@ -59,7 +67,7 @@ run(Dynamics& dynamics, const StopRules& rules, Control& control, Observer&& obs
     const bool cancelled = result.status == Status::pending && control(step);
     const bool ended = cancelled || result.status != Status::pending;
     observe(step, result.last, ended);
-    if (ended) {
+    if (ended || control.cancelled()) {
       return result;
     }
     dynamics.advance();

@@ -17,5 +17,6 @@ def run(
     save_gram: bool = False,
     n_threads: int,
     progress: Callable[[int], Any] | None,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Record: ...
 def self_consistent_factors(A: Array, lam: float, mu: float) -> tuple[Array, Array]: ...

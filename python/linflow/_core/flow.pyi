@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from linflow._core import Matrix, Record
+from linflow._core import Array, Matrix, Record
 from linflow._core.spectrum import SpectrumOptions
 
 def run_float64(
@@ -22,6 +22,7 @@ def run_float64(
     save_product: bool,
     save_weights: bool,
     progress: Callable[[int], Any] | None,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Record: ...
 
 run_float32 = run_float64

@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from linflow._core import Matrix, Record
+from linflow._core import Array, Matrix, Record
 from linflow._core.spectrum import SpectrumOptions
 from linflow._core.stop import StopRules
 
@@ -19,6 +19,7 @@ def run_float64(
     save_weights: bool = False,
     spectrum: SpectrumOptions,
     progress: Callable[[int], Any] | None,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Record: ...
 
 run_float32 = run_float64

@@ -14,4 +14,5 @@ def run(
     save_product: bool,
     n_threads: int,
     progress: Callable[[int], Any] | None,
+    callback: Callable[[float, Array], Any] | None = None,
 ) -> Record: ...
