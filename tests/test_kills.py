@@ -16,6 +16,9 @@ import xarray as xr
 
 import linflow as lf
 import sweeping
+from linflow.execution.interrupts import held
+from linflow.store import chunks
+from linflow.store.table import Table
 from sweeping import (
     calls,
     cluster,
@@ -272,6 +275,71 @@ def test_ctrl_c_keeps_finished_cells_in_the_store(tmp_path: Path) -> None:
     with pytest.raises(lf.Interrupted, match="of 400 cells; the store"):
         diagram(str(tmp_path / "diagram.zarr"), progress=stop)
     same(diagram(str(tmp_path / "diagram.zarr")), diagram(None))
+
+
+@pytest.mark.parametrize("number", [4, 12, 21, 35])
+@pytest.mark.parametrize("kind", ["sweep", "diagram"])
+def test_ctrl_c_while_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, number: int
+) -> None:
+    """What is counted is stored, wherever in a batch's files it comes."""
+    log, store = tmp_path / "log", str(tmp_path / "store.zarr")
+    put, written = chunks.put, 0
+
+    def interrupted(path: Path, content: bytes, **words: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == number:
+            signal.raise_signal(signal.SIGINT)
+        put(path, content, **words)
+
+    monkeypatch.setattr(chunks, "put", interrupted)
+    with pytest.raises(lf.Interrupted, match="to go on") as caught:
+        sweep_logged(str(log), store) if kind == "sweep" else diagram(store)
+    done = int((caught.value.partial.status != 0).sum())
+    assert str(caught.value).startswith(f"interrupted after {done} of 400 cells")
+    assert int((lf.store.load(store).status != 0).sum()) == done
+    assert lf.store.check(store) == []
+    if kind == "sweep":
+        sweep_logged(str(log), store)
+        assert len(calls(log)) == 400  # none twice
+
+
+def test_ctrl_c_while_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = str(tmp_path / "store.zarr")
+    enter = Table.enter
+
+    def interrupted(*arguments: Any) -> None:
+        enter(*arguments)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Table, "enter", interrupted)
+    with pytest.raises(lf.Interrupted, match="interrupted after 4 of 400"):
+        sweep_logged(str(tmp_path / "log"), store)
+    monkeypatch.undo()
+    assert int((lf.store.load(store).status != 0).sum()) == 4
+
+
+def test_ctrl_c_is_held_once() -> None:
+    done: list[str] = []
+
+    def press(times: int, error: Exception | None = None) -> None:
+        with held():
+            with held():
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+            done.append(f"pressed {times}")
+            if error is not None:
+                raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        press(1)
+    with pytest.raises(KeyboardInterrupt):
+        press(3)
+    with pytest.raises(OSError, match="full"):  # what went wrong goes first
+        press(1, OSError("full"))
+    assert done == ["pressed 1", "pressed 1"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_one_writer_at_a_time(context: ForkServerContext, tmp_path: Path) -> None:

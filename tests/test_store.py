@@ -131,24 +131,39 @@ def test_another_function_or_axis_is_refused(tmp_path: Path) -> None:
     lf.sweep(old, {"x": [1, 2]}, store=store, **QUIET)
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "remove", "parameters", "status"])
-def test_damage_is_found_named_and_mended(tmp_path: Path, harm: str) -> None:
+HARMS = [
+    *((name, harm) for name in ("value", "x") for harm in ("flip", "cut", "remove")),
+    # As a power cut may leave them.
+    *((name, "zero") for name in ("value", "status", "checksum")),
+    *((name, "empty") for name in ("value", "status", "checksum")),
+    ("status", "flip"),
+    ("checksum", "remove"),
+]
+
+
+@pytest.mark.parametrize(("name", "harm"), HARMS)
+def test_damage_is_found_named_and_mended(tmp_path: Path, name: str, harm: str) -> None:
     log, store = tmp_path / "log", tmp_path / "store.zarr"
     axis = np.linspace(0, 1, 6)
     data = grown(log, store, axis, axis, batch=4)
-    name = {"parameters": "x", "status": "status"}.get(harm, "value")
     chunk = store / name / "c" / "3"
-    whole = bytearray(chunk.read_bytes())
+    whole = chunk.read_bytes()
     if harm == "remove":
         chunk.unlink()
-    elif harm == "cut":
-        chunk.write_bytes(whole[:-5])
     else:
-        whole[1] ^= 0x10
-        chunk.write_bytes(whole)
+        flipped = whole[:-1] + bytes([whole[-1] ^ 0x10])
+        chunk.write_bytes(
+            {
+                "flip": flipped,
+                "cut": whole[:-5],
+                "zero": bytes(len(whole)),
+                "empty": b"",
+            }[harm]
+        )
     (finding,) = lf.store.check(store)
     assert finding.startswith("batch 3")
-    assert (f"{name}: 27 bytes instead of 32" in finding) == (harm == "cut")
+    if harm == "cut":
+        assert f"{name}: 43 bytes instead of 48" in finding
     with pytest.raises(lf.StoreDamaged, match=r"batch 3 .*4 of 36 cells .*'repair'"):
         grown(log, store, axis, axis)
     with pytest.raises(lf.StoreDamaged):
@@ -159,6 +174,44 @@ def test_damage_is_found_named_and_mended(tmp_path: Path, harm: str) -> None:
     assert set(calls(log)[36:]) < set(calls(log)[:36])
     assert lf.store.check(store) == []
     same(lf.store.load(store), data)
+
+
+def test_a_power_cut_is_seen(tmp_path: Path) -> None:
+    """The last files written are there without what was in them, statuses too."""
+    log, store = tmp_path / "log", tmp_path / "store.zarr"
+    axis = np.linspace(0, 1, 6)
+    data = grown(log, store, axis, axis, batch=4)
+    for slot in (7, 8):
+        for chunk in store.glob(f"*/c/{slot}"):
+            chunk.write_bytes(b"")
+    (store / "value" / "zarr.json").write_bytes(b"")  # not needed to read it here
+    findings = lf.store.check(store)
+    assert [one[:8] for one in findings] == ["batch 7:", "batch 8:"]
+    with pytest.raises(lf.StoreDamaged, match="8 of 36 cells are to be computed"):
+        lf.store.load(store)
+    same(grown(log, store, axis, axis, resume="repair"), data)
+    assert len(calls(log)) == 36 + 8
+    flat = xr.open_zarr(store, consolidated=False).load()
+    assert int((flat.status != 0).sum()) == 36
+
+
+def test_the_record_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store could not be read without it; chunks have checksums."""
+    synced: list[int] = []
+    sync = os.fsync
+
+    def note(file: int) -> None:
+        synced.append(os.fstat(file).st_ino)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    store, axis = tmp_path / "store.zarr", np.linspace(0, 1, 6)
+    grown(tmp_path / "log", store, axis, axis, batch=4)
+    assert synced[-1] == (store / "zarr.json").stat().st_ino
+    assert len(synced) <= 4  # not one for each batch
+    (store / "zarr.json").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"its zarr\.json is damaged"):
+        lf.store.load(store)
 
 
 def test_failed_cells_are_tried_again_on_request(tmp_path: Path) -> None:
@@ -202,6 +255,25 @@ def test_any_reader_of_zarr_can_read_it(tmp_path: Path) -> None:
         assert done.z[i] == cell.z
     kinds = {array.dtype.kind for _, array in zarr.open_group(store, mode="r").arrays()}
     assert kinds <= set("fiucb")  # nothing that could be pickled
+
+
+def test_parts_of_chunks_take_no_room(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+
+    def value(x: float) -> dict[str, Any]:
+        return {"y": x, "z": [x, 1j * x]}
+
+    axis = np.arange(150.0)
+    data = lf.sweep(value, {"x": axis}, store=store, batch=64, **QUIET)
+    pieces = -(-(150 - 128) // 2)
+    assert (store / "y" / "c" / "2").stat().st_size == 16 * 32 + pieces * 2 * 8
+    flat = xr.open_zarr(store, consolidated=False).load()
+    done = flat.isel(cell=flat.status.values != 0).sortby("x")
+    np.testing.assert_array_equal(done.y, data.y)
+    np.testing.assert_array_equal(done.z, data.z)
+    assert np.isnan(flat.y.values[150:]).all()
+    assert np.isnan(flat.z.values[150:]).all()
+    same(lf.store.load(store), data)
 
 
 def test_export_to_netcdf(tmp_path: Path) -> None:
@@ -258,8 +330,11 @@ def test_places_that_can_not_be_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can't be read as a Zarr group"):
         grown(log, file, [1.0], [1.0])
     zarr.open_group(tmp_path / "other.zarr", mode="w")
-    with pytest.raises(ValueError, match="not written by this version's sweeps"):
+    with pytest.raises(ValueError, match="not written by linflow's sweeps"):
         grown(log, tmp_path / "other.zarr", [1.0], [1.0])
+    zarr.open_group(tmp_path / "old.zarr", mode="w", attributes={"linflow_store": 1})
+    with pytest.raises(ValueError, match="has layout 1 of linflow's stores, this"):
+        grown(log, tmp_path / "old.zarr", [1.0], [1.0])
     with pytest.raises(FileNotFoundError, match="does not exist"):
         lf.store.load(tmp_path / "none.zarr")
     assert calls(log) == []  # all before any work

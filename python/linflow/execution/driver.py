@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures as cf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from linflow import _progress as progress_bar
 from linflow.execution.batches import Batch, Queue
+from linflow.execution.interrupts import held
 from linflow.execution.work import Cancelled, lost
 from linflow.status import Interrupted, Status
 from linflow.store.access import obtain, recall
@@ -81,11 +83,11 @@ def run(plan: Plan) -> xr.Dataset:
                 table.learn(plan.variables)
         todo = plan.order(np.flatnonzero(table.status == Status.PENDING))
         if todo.size:
-            sessions: list[Any] = record["sessions"]
-            record["sessions"] = [*sessions, session()]
-            if store is not None:
-                store.describe(store.batch, table.variables)
-                store.update()
+            sessions = [*record["sessions"], session()]
+            if store is None:
+                record["sessions"] = sessions
+            else:
+                store.describe(store.batch, table.variables, sessions=sessions)
             _Run(plan, table, store, record, todo).finish()
         return table.dataset(attributes(record))
     finally:
@@ -109,6 +111,8 @@ class _Run:
         self.queue = Queue(todo, given=plan.batch, chunk=chunk, together=plan.together)
         self.flying: dict[cf.Future[Results], Batch] = {}
         self.running: dict[int, int] = {}  # batches in progress: cells done so far
+        self.unwritten: collections.deque[tuple[NDArray[np.int64], Results]]
+        self.unwritten = collections.deque()
         self.cancelled = False
         self.writable = True
         self.show: Update | None = None
@@ -135,18 +139,21 @@ class _Run:
 
     def loop(self) -> None:
         """Keep the workers busy until nothing is left."""
-        while self.queue or self.flying:
-            workers = self.pool.workers
-            depth = 1 if self.pool.same_thread else 2 * workers
-            while self.queue and len(self.flying) < depth:
-                if self.waits():
-                    break
-                self.send(self.queue.take(workers))
+        while self.queue or self.flying or self.unwritten:
+            self.fill()
+            self.write()  # while they compute
             done, _ = cf.wait(self.flying, LOOK_EVERY, cf.FIRST_COMPLETED)
             losses = [batch for future in done for batch in self.receive(future)]
             if losses:
                 self.recover(losses)
             self.look()
+
+    def fill(self) -> None:
+        """Start as many batches as it takes to keep the workers busy for a while."""
+        workers = self.pool.workers
+        depth = 1 if self.pool.same_thread else 2 * workers
+        while self.queue and len(self.flying) < depth and not self.waits():
+            self.send(self.queue.take(workers))
 
     def waits(self) -> bool:
         """Whether the next batch must wait until no other runs, or another is alone."""
@@ -210,18 +217,29 @@ class _Run:
                 self.queue.retry(retries)
 
     def accept(self, cells: NDArray[np.int64], results: Results) -> None:
-        """Keep the finished cells of a batch, in memory and in the store."""
+        """Keep the finished cells of a batch."""
         raised = results.raised
         finished = results.status != Status.PENDING
         if not finished.all():
             cells, results = cells[finished], results.take(finished)
         if cells.size:
-            self.table.discover(results, self.plan.dims, self.plan.attrs)
-            self.queue.learn(results)
-            self.table.enter(cells, results)
-            self.keep(cells, results)
+            with held():
+                self.table.discover(results, self.plan.dims, self.plan.attrs)
+                self.queue.learn(results)
+                self.table.enter(cells, results)
+                self.unwritten.append((cells, results))
+        if self.pool.same_thread:  # before it computes the next one
+            self.write()
         if raised is not None and not self.cancelled:
             raise raised
+
+    def write(self) -> None:
+        """Write to the store what was not yet written."""
+        while self.unwritten:
+            with held():
+                cells, results = self.unwritten[0]
+                self.keep(cells, results)
+                self.unwritten.popleft()
 
     def keep(self, cells: NDArray[np.int64], results: Results) -> None:
         """Write a batch to the store."""
@@ -254,6 +272,7 @@ class _Run:
         for future in list(self.flying):
             if future.done() and not future.cancelled() and not future.exception():
                 self.receive(future)
+        self.write()
 
     def look(self) -> None:
         """Show how far it has come."""

@@ -37,8 +37,11 @@ class Column:
     dtype: np.dtype[Any]
     fill: Any
     shape: tuple[int, ...] = ()
-    dims: tuple[str, ...] = ()
+    dims: tuple[str, ...] = ("cell",)
     attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+CHECKSUM = Column("checksum", np.dtype(np.uint64), 0, dims=("task",))
 
 
 def layout(grid: Grid, variables: Mapping[str, Variable]) -> list[Column]:
@@ -53,14 +56,21 @@ def layout(grid: Grid, variables: Mapping[str, Variable]) -> list[Column]:
         for axis in grid.axes
     ]
     results = [
-        Column(name, np.dtype(one.dtype), one.fill, one.shape, one.dims, one.attrs)
+        Column(
+            name,
+            np.dtype(one.dtype),
+            one.fill,
+            one.shape,
+            ("cell", *one.dims),
+            one.attrs,
+        )
         for name, one in variables.items()
     ]
     return [
         *parameters,
         *results,
         Column("duration", np.dtype(np.float64), np.nan, attrs=DURATION),
-        Column("reason", np.dtype(np.uint8), 0, (REASON_BYTES,), ("byte",)),
+        Column("reason", np.dtype(np.uint8), 0, (REASON_BYTES,), ("cell", "byte")),
         Column("status", np.dtype(np.int8), 0, attrs=STATUS),
     ]
 
@@ -68,10 +78,12 @@ def layout(grid: Grid, variables: Mapping[str, Variable]) -> list[Column]:
 def pack(
     columns: list[Column], size: int, parameters: Columns, results: Results
 ) -> dict[str, NDArray[Any] | None]:
-    """Return the chunks of a batch, filled up to the size of a chunk.
+    """Return a batch as chunks of that size store it: whole pieces of them.
 
     None stands for fill values alone, which are not stored.
     """
+    piece = chunks.piece(size)
+    rows = -(-results.status.size // piece) * piece
     known: dict[str, NDArray[Any]] = {
         **parameters,
         **results.values,
@@ -88,7 +100,7 @@ def pack(
     for column in columns:
         out[column.name] = None
         if column.name in known:
-            chunk = np.full((size, *column.shape), column.fill, dtype=column.dtype)
+            chunk = np.full((rows, *column.shape), column.fill, dtype=column.dtype)
             blank = chunk.tobytes()
             chunk[: results.status.size] = known[column.name]
             if chunk.tobytes() != blank:
@@ -101,7 +113,7 @@ def read(
 ) -> dict[str, NDArray[Any] | None]:
     """Return the chunks of a batch as they are; None where there is no file."""
     return {
-        one.name: chunks.read(path / one.name, chunk, (size, *one.shape), one.dtype)
+        one.name: chunks.read(f"{path}/{one.name}", chunk, size, one.shape, one.dtype)
         for one in columns
     }
 

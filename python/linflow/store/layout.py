@@ -5,6 +5,8 @@ their parameters are arrays beside the results. So a grid can grow along any axi
 without touching what is there, and any reader of Zarr can read it. A batch is written
 to one chunk of every array: data first, then its checksum, its status last. A batch
 without status is not there; a driver killed at any moment leaves nothing half done.
+After a power cut a status may be there without its data, which the checksum tells; the
+record, without which nothing can be read, is synced.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linflow.store import chunks
-from linflow.store.columns import checksum, layout, pack, read, unpack
+from linflow.store import chunks, metadata
+from linflow.store.columns import CHECKSUM, checksum, layout, pack, read, unpack
 from linflow.store.grid import Axis, Grid
 from linflow.store.results import Results, Variable
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from linflow.store.columns import Column
 
 FORMAT = "linflow_store"
-VERSION = 1
+VERSION = 2
 FIRST = 64  # batches that a new store has room for
 
 
@@ -58,8 +60,6 @@ class Store:
     @classmethod
     def create(cls, path: Path, record: dict[str, Any], grid: Grid) -> Store:
         """Make an empty store, which is there whole or not at all."""
-        import zarr
-
         record = {
             FORMAT: VERSION,
             **record,
@@ -74,11 +74,8 @@ class Store:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(partial, ignore_errors=True)  # of a driver that was killed
-            group = zarr.open_group(partial, mode="w-", zarr_format=3)
-            _make_array(
-                group, "checksum", (0,), np.dtype(np.uint64), (1,), 0, ("task",), {}
-            )
-            group.update_attributes(record)
+            metadata.write_array(partial, CHECKSUM, 1, FIRST)
+            metadata.write_group(partial, record, sync=False)  # nothing to lose yet
             partial.replace(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -111,7 +108,7 @@ class Store:
         OSError
             When it can't be written.
         """
-        self._lock = os.open(self.path / "checksum" / "lock", os.O_RDWR | os.O_CREAT)
+        self._lock = os.open(self.path / CHECKSUM.name / "lock", os.O_RDWR | os.O_CREAT)
         with contextlib.suppress(ImportError):
             import fcntl
 
@@ -162,11 +159,13 @@ class Store:
         return size
 
     def update(self, **entries: Any) -> None:
-        """Change entries of the record, all at once."""
-        import zarr
+        """Change entries of the record, all at once, if that changes any.
 
-        self.record |= entries
-        zarr.open_group(self.path, mode="r+").update_attributes(self.record)
+        Synced: without the record a store can't be read at all.
+        """
+        if self.record != self.record | entries:
+            metadata.write_group(self.path, self.record | entries, sync=True)
+            self.record |= entries
 
     def grow(self, grid: Grid) -> None:
         """Note that these cells are asked for, too."""
@@ -177,19 +176,24 @@ class Store:
             self.close()
             raise
 
-    def describe(self, batch: int | None, variables: Mapping[str, Variable]) -> None:
+    def describe(
+        self, batch: int | None, variables: Mapping[str, Variable], **entries: Any
+    ) -> None:
         """Fix the size of a batch and what it holds, each as soon as it is known."""
-        if self.batch != batch or self.variables != dict(variables):
+        new = self.batch != batch or self.variables != dict(variables)
+        if new:
             words = {name: asdict(one) for name, one in variables.items()}
-            self.update(batch=batch, variables=words)
-            self._reserve(max(self._capacity, FIRST))
+            entries |= {"batch": batch, "variables": words}
+        self.update(**entries)
+        if new:
+            self._reserve(self._capacity)
 
     def write(self, parameters: Mapping[str, NDArray[Any]], results: Results) -> None:
         """Add a batch of finished cells."""
         assert self.batch is not None
         slot = next(self._free)
         if slot >= self._capacity:
-            self._reserve(2 * self._capacity)
+            self._reserve(slot + 1)
         if results.instruction_set not in ("", *self.record["instruction_sets"]):
             known = self.record["instruction_sets"]
             self.update(instruction_sets=[*known, results.instruction_set])
@@ -197,13 +201,13 @@ class Store:
         table = pack(columns, self.batch, self._encode(parameters), results)
         seal = np.array([checksum(table)], dtype=np.uint64)
         for column in columns:
-            array, chunk = self.path / column.name, table[column.name]
+            array, rows = f"{self.path}/{column.name}", table[column.name]
             if column.name == "status":  # the last: what it is to vouch for is there
-                chunks.write(self.path / "checksum", slot, seal)
-            if chunk is None:
-                chunks.remove(array, slot, 1 + len(column.shape))
+                chunks.write(f"{self.path}/{CHECKSUM.name}", slot, seal, 1)
+            if rows is None:
+                chunks.remove(array, slot, len(column.dims))
             else:
-                chunks.write(array, slot, chunk)
+                chunks.write(array, slot, rows, self.batch)
 
     def read(self, slot: int) -> tuple[dict[str, NDArray[Any]], Results]:
         """Return parameters and results of the finished cells of a batch.
@@ -216,7 +220,7 @@ class Store:
         assert self.batch is not None
         columns = self._columns()
         table = read(self.path, columns, slot, self.batch)
-        seal = chunks.read(self.path / "checksum", slot, (1,), np.dtype(np.uint64))
+        seal = chunks.read(f"{self.path}/{CHECKSUM.name}", slot, 1, (), CHECKSUM.dtype)
         if seal is None or table["status"] is None or int(seal[0]) != checksum(table):
             message = "the checksum does not match"
             raise chunks.ChunkDamaged(message)
@@ -225,34 +229,18 @@ class Store:
 
     def drop(self, slot: int) -> None:
         """Forget a batch: its cells count as not computed."""
-        chunks.remove(self.path / "status", slot, 1)
+        chunks.remove(f"{self.path}/status", slot, 1)
 
     def _columns(self) -> list[Column]:
         return layout(self.grid, self.variables)
 
-    def _reserve(self, capacity: int) -> None:
-        """Make the arrays long enough for so many batches, the status last."""
-        import zarr
-
-        self._capacity = capacity
-        group = zarr.open_group(self.path, mode="r+")
-        _grow(group["checksum"], capacity)
-        if self.batch is None:
-            return
-        for one in self._columns():
-            if one.name in group:
-                _grow(group[one.name], capacity * self.batch)
-                continue
-            _make_array(
-                group,
-                one.name,
-                (capacity * self.batch, *one.shape),
-                one.dtype,
-                (self.batch, *one.shape),
-                one.fill,
-                ("cell", *one.dims),
-                one.attrs,
-            )
+    def _reserve(self, count: int) -> None:
+        """Make room for so many batches; mend the arrays' metadata, the status last."""
+        self._capacity = max(FIRST, 1 << (count - 1).bit_length())
+        metadata.write_array(self.path, CHECKSUM, 1, self._capacity)
+        if self.batch is not None:
+            for one in self._columns():
+                metadata.write_array(self.path, one, self.batch, self._capacity)
 
     def _encode(
         self, parameters: Mapping[str, NDArray[Any]]
@@ -282,41 +270,16 @@ def _batches(path: Path) -> list[int]:
 
 
 def _record(path: Path) -> dict[str, Any]:
-    import zarr
-
-    try:
-        record = dict(zarr.open_group(path, mode="r").attrs)
-    except (OSError, ValueError) as error:
-        message = f"store {str(path)!r} can't be read as a Zarr group: {error}"
-        raise ValueError(message) from error
-    if record.get(FORMAT) != VERSION:
-        message = f"store {str(path)!r} was not written by this version's sweeps"
-        raise ValueError(message)
-    return record
-
-
-def _grow(array: Any, length: int) -> None:
-    if array.shape[0] < length:
-        array.resize((length, *array.shape[1:]))
-
-
-def _make_array(
-    group: Any,
-    name: str,
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    chunk: tuple[int, ...],
-    fill: Any,
-    dims: tuple[str, ...],
-    attrs: Mapping[str, Any],
-) -> None:
-    group.create_array(
-        name,
-        shape=shape,
-        dtype=dtype,
-        chunks=chunk,
-        fill_value=fill,
-        compressors=None,
-        dimension_names=dims,
-        attributes=dict(attrs),
-    )
+    record = metadata.read_group(path)
+    version = record.get(FORMAT)
+    if version == VERSION:
+        return record
+    if isinstance(version, int):
+        message = (
+            f"store {str(path)!r} has layout {version} of linflow's stores, this "
+            f"version reads layout {VERSION}: use the version that made it, or "
+            "another store"
+        )
+    else:
+        message = f"store {str(path)!r} was not written by linflow's sweeps"
+    raise ValueError(message)
