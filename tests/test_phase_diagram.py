@@ -18,6 +18,7 @@ from linflow.diagram_cells import order
 from linflow.execution.batches import Queue
 from linflow.protocol import published_step_size
 from linflow.store.grid import Axis, Grid
+from linflow.store.results import Results
 
 SMALL: dict[str, Any] = {
     "d": 24,
@@ -282,6 +283,7 @@ def test_the_order_keeps_all_threads_busy_to_the_end(threads: int) -> None:
     axes = (Axis(str(name), data[name].values) for name in data.status.dims)
     cells = order(Grid(tuple(axes)), 30, np.arange(cost.size))
     queue = Queue(cells, given=None, chunk=16)
+    queue.learn(Results({}, np.ones(1, dtype=np.int8), np.full(1, 1 / 32)))
     busy = np.zeros(threads)
     while queue:
         busy[busy.argmin()] += cost[queue.take(threads).cells].sum()

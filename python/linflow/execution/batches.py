@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from linflow.store.results import Results
 
 TARGET = 1.0  # s: what a lost worker costs, and hundreds of times what a batch does
-ROUNDS = 4
+ROUNDS = 16
 LARGEST = 16384
 BYTES = 2**25  # of a chunk
+ROOM = 8  # the first cells cost most; what later batches leave empty is not stored
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,11 @@ class Batch:
 class Queue:
     """Cells to be computed, in order, handed out in batches that take about a second.
 
-    The first batches are single cells, or as many as the core computes `together`. What
-    they take fixes the size of a chunk, unless that is given; the size of later batches
-    follows the pace, and towards the end they get smaller, so that all workers end
-    together, but not below some rounds of cells that are computed together: a place
-    that a short cell leaves is then taken by another one.
+    The first batches are single cells, or some rounds of as many as the core computes
+    `together`. What they take fixes the size of a chunk, unless that is given; the size
+    of later batches follows the pace, and towards the end they get smaller, so that all
+    workers end together, but not below those rounds: a place that a short cell leaves
+    is then taken by another one.
     """
 
     def __init__(
@@ -85,16 +86,20 @@ class Queue:
         return Batch(self._cells[first : self._next])
 
     def _count(self, workers: int) -> int:
-        if self.chunk is None:
-            return self._together
         if self._given is not None:
-            return min(self._given, self.chunk)
-        left = self._cells.size - self._next
-        least = 1 if self._together == 1 else ROUNDS * self._together
+            return min(self._given, self.chunk or self._given)
         # A quarter of an even share: the cells that cost most come first.
-        share = max(left // (4 * workers), self.chunk // 32, least)
-        second = int(TARGET / self._pace) if self._pace else self.chunk
-        return min(self.chunk, share, max(second, least))
+        share = (self._cells.size - self._next) // (4 * workers)
+        if not self._pace:
+            count = max(self._together, min(share, self._least))
+        else:
+            second = int(TARGET / self._pace)
+            count = max(self._least, min(second, max(share, second // 32)))
+        return min(count, self.chunk or count)
+
+    @property
+    def _least(self) -> int:
+        return 1 if self._together == 1 else ROUNDS * self._together
 
     def retry(self, batches: list[Batch]) -> None:
         """Hand these out next."""
@@ -108,9 +113,9 @@ class Queue:
             latest = float(seconds.mean())
             self._pace = max(latest, 0.5 * (self._pace + latest))
         if self.chunk is None:
-            self.chunk = 8
+            most = 8.0
             if seconds.size:
                 rows = sum(one[0].nbytes for one in results.values.values()) + 1
-                pace = max(self._pace, 1e-9)
-                most = min(LARGEST, BYTES // rows, TARGET / pace, self._cells.size)
-                self.chunk = 1 << max(0, int(np.log2(max(most, self._together))))
+                room = ROOM * TARGET / max(self._pace, 1e-9)
+                most = min(LARGEST, BYTES // rows, room, self._cells.size)
+            self.chunk = 1 << max(0, int(np.log2(max(most, self._least))))
