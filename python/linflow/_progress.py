@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal or in a notebook, lines in a log file."""
+"""Progress: a bar on a terminal or in a notebook, lines on stderr in a log file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LOG_EVERY = 30.0  # s between the lines of a log
+NOTEBOOK_EVERY = 0.25
+BLOCKS = 20  # in the bar of a notebook
 
 
 class Update(Protocol):
@@ -49,14 +51,15 @@ def bar(
     if not show:
         yield None
         return
-    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
-        log = _Log(total, unit, done)
+    notebook = _in_notebook()
+    if notebook or not sys.stderr.isatty():
+        lines = _Notebook(total, unit, done) if notebook else _Log(total, unit, done)
         try:
-            yield log
+            yield lines
         finally:
-            log.close()
+            lines.close()
         return
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
 
     with tqdm(total=total, unit=unit, leave=False, initial=done) as shown:
 
@@ -68,6 +71,13 @@ def bar(
         yield update
 
 
+def _in_notebook() -> bool:
+    """Whether a kernel shows what is displayed; importing one's packages is not it."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None
+
+
 class _Log:
     """Lines with rate and time left, for a stderr that nobody watches."""
 
@@ -75,15 +85,19 @@ class _Log:
         self.total, self.unit = total, unit
         self.before = self.done = done
         self.note = ""
+        self.every = LOG_EVERY
         self.started = self.said = time.monotonic()
 
     def __call__(self, done: int, note: str = "") -> None:
         self.done, self.note = done, note
-        if time.monotonic() - self.said >= LOG_EVERY:
+        if time.monotonic() - self.said >= self.every:
             self.say()
 
     def say(self) -> None:
         self.said = time.monotonic()
+        self.show(self.words())
+
+    def words(self) -> str:
         spent = self.said - self.started
         words = f"{self.done}/{self.total} {self.unit} in {spent:.0f} s"
         new = self.done - self.before
@@ -93,8 +107,36 @@ class _Log:
             words += f", {rate:.3g} {self.unit}/s, {left:.0f} s left"
         if self.note:
             words += f"; {self.note}"
+        return words
+
+    def show(self, words: str) -> None:
         print(words, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self.said > self.started:  # short work leaves no lines
             self.say()
+
+
+class _Notebook(_Log):
+    """One line that changes, and stays in the saved notebook as it ended.
+
+    Not tqdm's widget, which needs ipywidgets (and warns without), shows nothing where
+    its JavaScript does not run, and is saved as a bar at 0 %.
+    """
+
+    def __init__(self, total: int, unit: str, done: int) -> None:
+        super().__init__(total, unit, done)
+        self.every = NOTEBOOK_EVERY
+        self.handle: Any = None
+
+    def show(self, words: str) -> None:
+        part = self.done / max(self.total, 1)
+        full = int(BLOCKS * part)
+        bar = "█" * full + "░" * (BLOCKS - full)
+        data = {"text/plain": f"{100 * part:3.0f} % {bar} {words}"}
+        if self.handle is None:
+            from IPython.display import display
+
+            self.handle = display(data, raw=True, display_id=True)
+        else:
+            self.handle.update(data, raw=True)
