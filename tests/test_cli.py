@@ -81,6 +81,23 @@ def test_phase_diagram_with_a_store(
     same(lf.store.load(store).isel(seed=[0]), before)
 
 
+def test_data_never_replace_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "map.zarr"
+    small = ["phase-diagram", *SMALL]
+    assert main([*small, "--out", str(tmp_path / "map"), "--store", str(store)]) == 2
+    assert not store.exists()  # refused before any work
+    assert main([*small, "--out", str(tmp_path / "x"), "--store", str(store)]) == 0
+    before = lf.store.load(store)
+    assert main([*small, "--out", str(tmp_path / "map.png")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert all(
+        "the data would replace the store" in line for line in (said[0], said[-1])
+    )
+    same(lf.store.load(store), before)
+
+
 def test_phase_diagram_on_a_scheduler(tmp_path: Path) -> None:
     out = ["--out", str(tmp_path / "map")]
     with cluster(1) as made:

@@ -120,7 +120,7 @@ def sweep(
     Notes
     -----
     Handing out and writing a batch takes milliseconds. At most two batches per worker
-    are in flight: what a killed driver costs.
+    are in flight, and those finished last being written: what a killed driver costs.
 
     Examples
     --------

@@ -60,7 +60,7 @@ def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -
     Raises
     ------
     ValueError
-        When it names a folder.
+        When it names a folder, or the data would replace the store of a sweep.
     OSError
         When its folder is missing or can't be written.
     ImportError
@@ -82,6 +82,7 @@ def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -
     except OSError as error:
         message = f"--out: can't write in the folder {str(folder)!r}: {error.strerror}"
         raise OSError(message) from error
+    _spare_stores(_data_path(out, options.data), getattr(options, "store", None))
     if options.data == "netcdf":
         try:
             import h5netcdf  # noqa: F401
@@ -95,10 +96,27 @@ def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -
     return out
 
 
+def _data_path(out: Path, form: str) -> Path:
+    return out.with_name(out.name + _SUFFIX[form])
+
+
+def _spare_stores(target: Path, store: str | None) -> None:
+    """Refuse to replace a store, which may hold days of work, by a data set."""
+    from linflow.store.layout import is_store
+
+    same = store is not None and Path(store).resolve() == target.resolve()
+    if same or is_store(target):
+        message = (
+            f"--out: the data would replace the store {str(target)!r}; name another "
+            "output"
+        )
+        raise ValueError(message)
+
+
 def write_data(data: xr.Dataset, out: Path, form: str) -> Path:
     """Write a data set; an older one is replaced only once this is whole."""
     data = _without_words(data)
-    target = out.with_name(out.name + _SUFFIX[form])
+    target = _data_path(out, form)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         if form == "zarr":

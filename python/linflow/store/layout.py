@@ -262,6 +262,14 @@ class Store:
         return parameters
 
 
+def is_store(path: Path) -> bool:
+    """Whether a sweep's store is there, of whatever version."""
+    try:
+        return FORMAT in metadata.read_group(path)
+    except ValueError:
+        return False
+
+
 def _batches(path: Path) -> list[int]:
     folder = path / "status" / "c"
     if not folder.is_dir():
