@@ -163,7 +163,7 @@ def test_damage_is_found_named_and_mended(tmp_path: Path, name: str, harm: str) 
     (finding,) = lf.store.check(store)
     assert finding.startswith("batch 3")
     if harm == "cut":
-        assert f"{name}: 43 bytes instead of 48" in finding
+        assert f"{name}: 91 bytes instead of 96" in finding
     with pytest.raises(lf.StoreDamaged, match=r"batch 3 .*4 of 36 cells .*'repair'"):
         grown(log, store, axis, axis)
     with pytest.raises(lf.StoreDamaged):
@@ -257,16 +257,19 @@ def test_any_reader_of_zarr_can_read_it(tmp_path: Path) -> None:
     assert kinds <= set("fiucb")  # nothing that could be pickled
 
 
-def test_parts_of_chunks_take_no_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("batch", "pieces"), [(64, 32), (16, 16), (100, 25), (37, 1)])
+def test_parts_of_chunks_take_no_room(tmp_path: Path, batch: int, pieces: int) -> None:
     store = tmp_path / "store.zarr"
 
     def value(x: float) -> dict[str, Any]:
         return {"y": x, "z": [x, 1j * x]}
 
     axis = np.arange(150.0)
-    data = lf.sweep(value, {"x": axis}, store=store, batch=64, **QUIET)
-    pieces = -(-(150 - 128) // 2)
-    assert (store / "y" / "c" / "2").stat().st_size == 16 * 32 + pieces * 2 * 8
+    data = lf.sweep(value, {"x": axis}, store=store, batch=batch, **QUIET)
+    last, piece = 150 % batch, batch // pieces
+    stored = -(-last // piece) * piece
+    file = store / "y" / "c" / str(150 // batch)
+    assert file.stat().st_size == 16 * pieces + 8 * stored
     flat = xr.open_zarr(store, consolidated=False).load()
     done = flat.isel(cell=flat.status.values != 0).sortby("x")
     np.testing.assert_array_equal(done.y, data.y)

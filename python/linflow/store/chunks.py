@@ -35,9 +35,10 @@ class ChunkDamaged(Exception):
     """A chunk file has the wrong size or can't be read."""
 
 
+@functools.lru_cache
 def piece(size: int) -> int:
-    """Return the cells in a piece of a chunk."""
-    return size if size % PIECES else size // PIECES
+    """Return the cells in a piece of a chunk: as few as give no more than 32 pieces."""
+    return next(one for one in range(-(-size // PIECES), size + 1) if size % one == 0)
 
 
 def codecs(size: int, shape: tuple[int, ...]) -> list[dict[str, Any]]:
