@@ -5,8 +5,8 @@ and go on from it when called again. Here are the functions to look at one from 
 also while it is being written. Nothing in a store is ever unpickled.
 
 Everything is plain Zarr 3: ``xarray.open_zarr(path, consolidated=False)`` gives the
-cells as a list, in the order in which they were finished; rows of status 0 are room that
-was not needed.
+cells as a list, in the order in which they were finished; rows of status 0 are room
+that was not needed.
 """
 
 from __future__ import annotations

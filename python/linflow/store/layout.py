@@ -228,8 +228,9 @@ class Store:
         return self._decode(parameters), results
 
     def drop(self, slot: int) -> None:
-        """Forget a batch: its cells count as not computed."""
-        chunks.remove(f"{self.path}/status", slot, 1)
+        """Remove a batch, its status first: its cells count as not computed."""
+        for column in (*reversed(self._columns()), CHECKSUM):
+            chunks.remove(f"{self.path}/{column.name}", slot, len(column.dims))
 
     def _columns(self) -> list[Column]:
         return layout(self.grid, self.variables)
