@@ -135,7 +135,7 @@ def batching(cells: dict[int, int], rounds: int) -> None:
         clock, ratio, processor, over = spent["batches"]
         side = round(count**0.5)
         rows.append((d, side * side, spent["bare"][0], clock, ratio, processor, over))
-    print("Batches alone, without a store:")
+    print("Batches alone, without a store:", flush=True)
     names = ("bare, clock", "phase_diagram, clock", "over bare")
     table(("d", "cells", *names, "processor", "over bare"), rows)
 

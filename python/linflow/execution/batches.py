@@ -94,7 +94,7 @@ class Queue:
             count = max(self._together, min(share, self._least))
         else:
             second = int(TARGET / self._pace)
-            count = max(self._least, min(second, max(share, second // 32)))
+            count = max(self._least, min(second, max(share, second // 64)))
         return min(count, self.chunk or count)
 
     @property
