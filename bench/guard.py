@@ -85,8 +85,7 @@ def batch(d: int, dtype: str, cells: int, steps: int) -> Kernel:
     full = np.full(cells, 1.0)
     rules = stop.combine(stop.max_steps(steps), None, has_truth=True)
     words: dict[str, Any] = {
-        "targets": [target],
-        "noises": [noise],
+        "tasks": [ensemble.Task(target, noise, dtype == "float32")],
         "task": np.zeros(cells, np.int64),
         "seed": rng.integers(0, 2**63, size=(cells, 4), dtype=np.uint64),
         "width": 1e6 * full,
@@ -97,7 +96,6 @@ def batch(d: int, dtype: str, cells: int, steps: int) -> Kernel:
         "stop": rules,
         "dynamics": "gradient_descent",
         "distance_to": None,
-        "float32": dtype == "float32",
         "n_threads": 1,
         "progress": None,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ import reference
 from linflow import Status, stop
 from linflow._core import ensemble as core
 from linflow._core import network
+
+if TYPE_CHECKING:
+    from linflow._core import Record
 
 STEPS = 12
 # Square, flat and tall; sizes that blocks of 2 to 5 divide and do not; the last two on
@@ -47,10 +50,17 @@ def make(shape: tuple[int, int], count: int, step: float = 0.02) -> dict[str, An
         "stop": stop.combine(stop.max_steps(STEPS), None, has_truth=True),
         "dynamics": "gradient_descent",
         "distance_to": None,
-        "float32": False,
         "n_threads": 2,
         "progress": None,
     }
+
+
+def run(case: dict[str, Any], float32: bool = False) -> Record:
+    """Run an ensemble."""
+    words = case.copy()
+    pairs = zip(words.pop("targets"), words.pop("noises"), strict=True)
+    tasks = [core.Task(target, noise, float32) for target, noise in pairs]
+    return core.run(tasks=tasks, **words)
 
 
 def expected(case: dict[str, Any], cell: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +89,7 @@ def test_errors_are_those_of_slow_numpy(
     shape: tuple[int, int], float32: bool, rel: float
 ) -> None:
     case = make(shape, 19)  # more than two batches of doubles, less than two of floats
-    record = core.run(**case | {"float32": float32})
+    record = run(case, float32)
     assert set(record["status"]) == {Status.REACHED_END}
     for cell in range(19):
         train, test = expected(case, cell)
@@ -95,10 +105,10 @@ def test_a_cell_does_not_feel_its_neighbours() -> None:
     """Bitwise alone or in company, of cells that blow up, too."""
     case = make((10, 7), 23)
     case["step_size"][[2, 3, 11]] = 1e3
-    together = core.run(**case)
+    together = run(case)
     assert set(together["status"][[2, 3, 11]]) == {Status.DIVERGED}
     for order in ([5], [11], [22, 2, 5], list(range(23))[::-1]):
-        some = core.run(**case | {"order": order})
+        some = run(case | {"order": order})
         for name in together.keys() - {"duration", "raised"}:
             np.testing.assert_array_equal(some[name][order], together[name][order])
 
@@ -109,17 +119,16 @@ def test_cells_of_very_different_lengths_all_end() -> None:
     case["stop"] = stop.combine(
         [stop.max_steps(300), stop.train_below(0.05)], None, has_truth=True
     )
-    steps = core.run(**case)["steps"]
+    steps = run(case)["steps"]
     assert steps.min() < 100
     assert steps.max() == 300
 
 
 def test_observing_more_changes_no_bit() -> None:
     case = make((8, 8), 11)
-    plain = core.run(**case)
-    more = core.run(
-        **case
-        | {"distance_to": "stepped_self_consistent", "crossings": True, "modes": 2}
+    plain = run(case)
+    more = run(
+        case | {"distance_to": "stepped_self_consistent", "crossings": True, "modes": 2}
     )
     for name in ("min_test_error", "steps", "final_train_error", "stable_rank"):
         np.testing.assert_array_equal(more[name], plain[name])

@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 #include <string>
+#include <variant>
 
 namespace linflow::bindings {
 namespace {
@@ -101,25 +102,44 @@ py::dict results_to_dict(const std::vector<CellResult>& results) {
   return out;
 }
 
+template <class Scalar> using TaskList = std::vector<EnsembleTask<Scalar>>;
+
+// A task in the precision of its runs.
+struct AnyTask {
+  std::variant<EnsembleTask<double>, EnsembleTask<float>> task;
+};
+
 template <class Scalar>
-py::dict ensemble(const std::vector<Matrix<Scalar>>& targets,
-                  const std::vector<Matrix<Scalar>>& noises,
+EnsembleTask<Scalar> make_task(const Matrix<double>& target,
+                               const Matrix<double>& noise) {
+  return EnsembleTask<Scalar>(
+      Objective<Scalar>(target.cast<Scalar>(), noise.cast<Scalar>()));
+}
+
+// Of one precision; the copies share what they hold.
+template <class Scalar> TaskList<Scalar> list_tasks(const std::vector<AnyTask>& tasks) {
+  TaskList<Scalar> list;
+  for (const auto& one : tasks) {
+    const auto* task = std::get_if<EnsembleTask<Scalar>>(&one.task);
+    if (task == nullptr) {
+      throw std::invalid_argument("ensemble: all tasks must have one precision");
+    }
+    list.push_back(*task);
+  }
+  return list;
+}
+
+template <class Scalar>
+py::dict ensemble(const TaskList<Scalar>& tasks,
                   const std::vector<Cell>& cells,
                   const std::vector<Index>& order,
                   const EnsembleOptions& options,
                   py::object progress) {
-  if (targets.empty() || noises.size() != targets.size()) {
-    throw std::invalid_argument("ensemble: as many noises as targets, at least one");
-  }
-  std::vector<Objective<Scalar>> objectives;
-  for (std::size_t i = 0; i < targets.size(); ++i) {
-    objectives.emplace_back(targets[i], noises[i]);
-  }
   std::vector<CellResult> results(cells.size());
   Poller poller(std::move(progress));
   {
-    const py::gil_scoped_release release; // all data are copies of our own by now
-    run_ensemble<Scalar>(objectives, cells, order, options, results, [&](Index done) {
+    const py::gil_scoped_release release; // the tasks are const, the rest are copies
+    run_ensemble<Scalar>(tasks, cells, order, options, results, [&](Index done) {
       return poller(done);
     });
   }
@@ -145,10 +165,19 @@ void bind_ensemble(py::module_& module) {
       py::arg("d_out"),
       py::arg("d_in"),
       py::arg("float32"));
+  py::class_<AnyTask>(sub, "Task", "What cells learn, and its singular vectors.")
+      .def(py::init([](const Matrix<double>& target,
+                       const Matrix<double>& noise,
+                       bool float32) {
+             return float32 ? AnyTask{make_task<float>(target, noise)}
+                            : AnyTask{make_task<double>(target, noise)};
+           }),
+           py::arg("target"),
+           py::arg("noise"),
+           py::arg("float32") = false);
   sub.def(
       "run",
-      [](const std::vector<Matrix<double>>& targets,
-         const std::vector<Matrix<double>>& noises,
+      [](const std::vector<AnyTask>& tasks,
          const py::array_t<std::int64_t>& task,
          const py::array_t<std::uint64_t>& seed,
          const DoubleArray& width,
@@ -159,7 +188,6 @@ void bind_ensemble(py::module_& module) {
          const StopRules& stop,
          const std::string& dynamics,
          const std::optional<std::string>& distance_to,
-         bool float32,
          int n_threads,
          py::object progress,
          Index modes,
@@ -174,27 +202,18 @@ void bind_ensemble(py::module_& module) {
         }
         options.spectrum = {modes, alignment, crossings};
         options.rtol = rtol;
-        if (!float32) {
-          return ensemble<double>(
-              targets, noises, cells, order, options, std::move(progress));
+        if (tasks.empty()) {
+          throw std::invalid_argument("ensemble: at least one task");
         }
-        const auto narrow = [](const std::vector<Matrix<double>>& matrices) {
-          std::vector<Matrix<float>> out;
-          for (const auto& matrix : matrices) {
-            out.emplace_back(matrix.cast<float>());
-          }
-          return out;
-        };
-        return ensemble<float>(narrow(targets),
-                               narrow(noises),
-                               cells,
-                               order,
-                               options,
-                               std::move(progress));
+        if (std::holds_alternative<EnsembleTask<double>>(tasks[0].task)) {
+          return ensemble(
+              list_tasks<double>(tasks), cells, order, options, std::move(progress));
+        }
+        return ensemble(
+            list_tasks<float>(tasks), cells, order, options, std::move(progress));
       },
       py::kw_only(),
-      py::arg("targets"),
-      py::arg("noises"),
+      py::arg("tasks"),
       py::arg("task"),
       py::arg("seed"),
       py::arg("width"),
@@ -205,7 +224,6 @@ void bind_ensemble(py::module_& module) {
       py::arg("stop"),
       py::arg("dynamics"),
       py::arg("distance_to"),
-      py::arg("float32"),
       py::arg("n_threads"),
       py::arg("progress"),
       py::arg("modes") = 0,

@@ -19,19 +19,20 @@ double seconds(Clock::duration duration) {
 // The batch of one thread.
 template <class Scalar> class Batch {
 public:
-  Batch(std::span<const Objective<Scalar>> objectives,
+  Batch(std::span<const EnsembleTask<Scalar>> tasks,
         std::span<const Cell> cells,
         std::span<const Index> order,
         const EnsembleOptions& options,
         Index units,
         const MakeCompanion<Scalar>& make_companion,
         std::span<CellResult> results)
-      : objectives_(objectives), cells_(cells), order_(order), options_(options),
+      : tasks_(tasks), cells_(cells), order_(order), options_(options),
         results_(results),
-        descent_(objectives[0].d_out(), objectives[0].d_in(), units) {
+        descent_(tasks[0].objective().d_out(), tasks[0].objective().d_in(), units) {
     lanes_.reserve(kLanes);
     for (std::size_t i = 0; i < kLanes; ++i) {
-      lanes_.emplace_back(objectives[0].d_out(), objectives[0].d_in(), options);
+      lanes_.emplace_back(
+          tasks[0].objective().d_out(), tasks[0].objective().d_in(), options);
       if (make_companion) {
         lanes_.back().companion = make_companion();
       }
@@ -125,7 +126,7 @@ private:
     const auto i = static_cast<std::size_t>(lane.cell);
     if (!std::isnan(lane.result.best_step)) {
       const Index task = cells_[i].task;
-      const auto& objective = objectives_[static_cast<std::size_t>(task)];
+      const auto& objective = tasks_[static_cast<std::size_t>(task)].objective();
       descent_.kept(index, product_);
       lane.result.spectrum = lane.spectrum.summary(product_, task, objective.target());
     }
@@ -146,7 +147,8 @@ private:
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
     lane.cell = order_[static_cast<std::size_t>(*taken)];
     const Cell& cell = cells_[static_cast<std::size_t>(lane.cell)];
-    const auto& objective = objectives_[static_cast<std::size_t>(cell.task)];
+    const auto& task = tasks_[static_cast<std::size_t>(cell.task)];
+    const auto& objective = task.objective();
     const Index units = hidden_units(cell.width, objective.d_in(), objective.d_out());
     X_.resize(objective.d_in(), units);
     Y_.resize(objective.d_out(), units);
@@ -161,7 +163,7 @@ private:
     lane.result = CellResult{};
     lane.spectrum.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
     if (lane.companion) {
-      lane.companion->begin(objective, cell, X_, Y_);
+      lane.companion->begin(task, cell, X_, Y_);
     }
     ++live_;
   }
@@ -173,7 +175,7 @@ private:
     last_ = now;
   }
 
-  std::span<const Objective<Scalar>> objectives_;
+  std::span<const EnsembleTask<Scalar>> tasks_;
   std::span<const Cell> cells_;
   std::span<const Index> order_;
   const EnsembleOptions& options_;
@@ -193,7 +195,7 @@ private:
 } // namespace
 
 template <class Scalar>
-bool run_batched_ensemble(std::span<const Objective<Scalar>> objectives,
+bool run_batched_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
                           std::span<const Cell> cells,
                           std::span<const Index> order,
                           const EnsembleOptions& options,
@@ -207,13 +209,13 @@ bool run_batched_ensemble(std::span<const Objective<Scalar>> objectives,
       progress,
       [&](JobQueue& queue, Control& control) {
         Batch<Scalar> batch(
-            objectives, cells, order, options, units, make_companion, results);
+            tasks, cells, order, options, units, make_companion, results);
         batch.run(queue, control);
       });
 }
 
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
-  template bool run_batched_ensemble<Scalar>(std::span<const Objective<Scalar>>,       \
+  template bool run_batched_ensemble<Scalar>(std::span<const EnsembleTask<Scalar>>,    \
                                              std::span<const Cell>,                    \
                                              std::span<const Index>,                   \
                                              const EnsembleOptions&,                   \

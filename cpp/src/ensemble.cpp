@@ -4,6 +4,7 @@
 #include "linflow/closed_form.hpp"
 #include "linflow/flow_steps.hpp"
 #include "linflow/lazy.hpp"
+#include "linflow/located_steps.hpp"
 #include "linflow/network.hpp"
 #include "linflow/products.hpp"
 #include "linflow/self_consistent.hpp"
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <stdexcept>
 
@@ -48,7 +48,8 @@ public:
          Index d_in,
          Index units,
          const EnsembleOptions& options)
-      : kind_(kind), most_steps_(options.stop.max_steps), rtol_(options.rtol) {
+      : kind_(kind), most_steps_(options.stop.max_steps), rtol_(options.rtol),
+        every_step_(options.distance_to || options.spectrum.crossings) {
     if (kind == DynamicsKind::gradient_descent) {
       descent_ = std::make_unique<Descent<Scalar>>(d_out, d_in, units);
     } else if (kind == DynamicsKind::stepped_self_consistent ||
@@ -57,9 +58,10 @@ public:
     }
   }
 
-  Dynamics<Scalar>& begin(const Objective<Scalar>& objective,
+  Dynamics<Scalar>& begin(const EnsembleTask<Scalar>& task,
                           const Cell& cell,
                           const Start<Scalar>& start) {
+    const Objective<Scalar>& objective = task.objective();
     if (descent_) {
       descent_->begin(objective, {cell.step_size, 1.0, 1.0, 1.0}, start.X.cols());
       descent_->X() = start.X;
@@ -83,48 +85,57 @@ public:
     }
     virtual_steps_.reset();
     if (kind_ == DynamicsKind::closed_form) {
-      solve(objective, lam, mu, start.X, start.Y);
+      solve(task, lam, mu, start.X, start.Y);
     } else if (kind_ == DynamicsKind::self_consistent ||
                kind_ == DynamicsKind::balanced) {
       // λ cancels in the equation of A: the formula depends on κ alone.
       const double level = kind_ == DynamicsKind::self_consistent ? kappa * kappa : 0.0;
       const auto factors = self_consistent_factors<Scalar>(start.A, 0.0, level);
-      solve(objective, 0.0, level, factors.X, factors.Y);
+      solve(task, 0.0, level, factors.X, factors.Y);
     } else {
       const double step = kind_ == DynamicsKind::stepped_lazy ? cell.step_size : 0.0;
       solution_ = std::make_unique<Lazy<Scalar>>(objective, start.X, start.Y, step);
     }
-    virtual_steps_ =
-        std::make_unique<VirtualSteps<Scalar>>(*solution_, objective, cell.step_size);
+    // A look at every step only where it is asked for, or where the steps are the
+    // dynamics.
+    if (every_step_ || kind_ == DynamicsKind::stepped_lazy) {
+      virtual_steps_ =
+          std::make_unique<VirtualSteps<Scalar>>(*solution_, objective, cell.step_size);
+    } else {
+      const bool shared = kind_ != DynamicsKind::lazy; // frames, by all cells
+      if (!shared) {
+        turned_.emplace(solution_->coordinates(objective));
+      }
+      virtual_steps_ = std::make_unique<LocatedSteps<Scalar>>(
+          *solution_,
+          shared ? task.modes().objective : *turned_,
+          cell.step_size,
+          most_steps_);
+    }
     return *virtual_steps_;
   }
 
 private:
-  void solve(const Objective<Scalar>& objective,
+  void solve(const EnsembleTask<Scalar>& task,
              double lam,
              double mu,
              const Matrix<Scalar>& X,
              const Matrix<Scalar>& Y) {
-    auto& basis = bases_[&objective];
-    if (!basis) {
-      basis = riccati_basis<Scalar>(objective.target());
-    }
     const auto flow = std::make_shared<const Riccati<Scalar>>(
-        basis, static_cast<Scalar>(lam), static_cast<Scalar>(mu));
+        task.modes().basis, static_cast<Scalar>(lam), static_cast<Scalar>(mu));
     solution_ = std::make_unique<ClosedForm<Scalar>>(flow, X, Y);
   }
 
   DynamicsKind kind_;
   Index most_steps_;
   double rtol_;
+  bool every_step_;
   std::unique_ptr<FlowSteps<Scalar>> flow_;
   std::unique_ptr<Descent<Scalar>> descent_;
   std::unique_ptr<SelfConsistent<Scalar>> stepped_;
-  // One decomposition per task, shared by all its cells.
-  std::map<const Objective<Scalar>*, std::shared_ptr<const SingularVectors<Scalar>>>
-      bases_;
   std::unique_ptr<Solution<Scalar>> solution_;
-  std::unique_ptr<VirtualSteps<Scalar>> virtual_steps_; // reads solution_
+  std::optional<Objective<Scalar>> turned_;
+  std::unique_ptr<Dynamics<Scalar>> virtual_steps_; // reads solution_, turned_
 };
 
 // Everything one thread needs for any cell; a step of descent allocates nothing.
@@ -146,16 +157,17 @@ public:
   }
 
   // Returns false when cancelled.
-  bool run_cell(const Objective<Scalar>& objective,
+  bool run_cell(const EnsembleTask<Scalar>& task,
                 const Cell& cell,
                 const StopRules& rules,
                 Control& control,
                 CellResult& out) {
     const auto begin = std::chrono::steady_clock::now();
+    const Objective<Scalar>& objective = task.objective();
     start_.draw(objective, cell);
-    Dynamics<Scalar>& dynamics = runner_.begin(objective, cell, start_);
+    Dynamics<Scalar>& dynamics = runner_.begin(task, cell, start_);
     Dynamics<Scalar>* other =
-        reference_ ? &reference_->begin(objective, cell, start_) : nullptr;
+        reference_ ? &reference_->begin(task, cell, start_) : nullptr;
     // κ = (σ1² + σ2²)w/2 of the law, whatever the dynamics makes of it.
     spectrum_.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
     CellResult result;
@@ -187,10 +199,17 @@ public:
         distance = std::max(distance, follow(dynamics, *other, step));
       }
     };
-    const RunResult run_result = run(dynamics, rules, control, observe);
-    if (run_result.status == Status::pending) {
-      return false;
-    }
+    RunResult run_result;
+    do {
+      result = {};
+      run_result = run(dynamics, rules, control, observe);
+      if (run_result.status == Status::pending) {
+        return false;
+      }
+    } while (!dynamics.confirm(std::isnan(result.best_step)
+                                   ? run_result.steps
+                                   : static_cast<Index>(result.best_step),
+                               run_result.steps));
     if (!std::isnan(result.best_step)) {
       if (dynamics.remembers()) {
         dynamics.remembered(best_);
@@ -239,14 +258,14 @@ public:
   BatchCompanion(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
       : runner_(*options.distance_to, d_out, d_in, units, options) {}
 
-  void begin(const Objective<Scalar>& objective,
+  void begin(const EnsembleTask<Scalar>& task,
              const Cell& cell,
              const Matrix<Scalar>& X,
              const Matrix<Scalar>& Y) override {
     start_.X = X;
     start_.Y = Y;
     start_.multiply();
-    dynamics_ = &runner_.begin(objective, cell, start_);
+    dynamics_ = &runner_.begin(task, cell, start_);
   }
 
   double distance(Index step, const Matrix<Scalar>& A) override {
@@ -267,16 +286,16 @@ private:
 };
 
 template <class Scalar>
-void check(std::span<const Objective<Scalar>> objectives,
+void check(std::span<const EnsembleTask<Scalar>> tasks,
            std::span<const Cell> cells,
            std::span<const Index> order,
            std::span<const CellResult> results) {
   if (results.size() != cells.size() || order.size() > cells.size()) {
     throw std::invalid_argument("run_ensemble: cells, order and results must match");
   }
-  for (const auto& objective : objectives) {
-    if (objective.d_in() != objectives[0].d_in() ||
-        objective.d_out() != objectives[0].d_out()) {
+  for (const auto& task : tasks) {
+    if (task.objective().d_in() != tasks[0].objective().d_in() ||
+        task.objective().d_out() != tasks[0].objective().d_out()) {
       throw std::invalid_argument("run_ensemble: all tasks must have one shape");
     }
   }
@@ -285,7 +304,7 @@ void check(std::span<const Objective<Scalar>> objectives,
       throw std::invalid_argument("run_ensemble: order names a cell that is not there");
     }
     const Cell& cell = cells[static_cast<std::size_t>(i)];
-    if (cell.task < 0 || cell.task >= static_cast<Index>(objectives.size())) {
+    if (cell.task < 0 || cell.task >= static_cast<Index>(tasks.size())) {
       throw std::invalid_argument(
           "run_ensemble: a cell names a task that is not there");
     }
@@ -298,18 +317,18 @@ void check(std::span<const Objective<Scalar>> objectives,
 } // namespace
 
 template <class Scalar>
-bool run_ensemble(std::span<const Objective<Scalar>> objectives,
+bool run_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
                   std::span<const Cell> cells,
                   std::span<const Index> order,
                   const EnsembleOptions& options,
                   std::span<CellResult> results,
                   const Progress& progress) {
-  check(objectives, cells, order, std::span<const CellResult>(results));
+  check(tasks, cells, order, std::span<const CellResult>(results));
   if (order.empty()) {
     return true;
   }
-  const Index d_in = objectives[0].d_in();
-  const Index d_out = objectives[0].d_out();
+  const Index d_in = tasks[0].objective().d_in();
+  const Index d_out = tasks[0].objective().d_out();
   Index units = 0;
   for (const Index i : order) {
     units = std::max(
@@ -324,27 +343,26 @@ bool run_ensemble(std::span<const Objective<Scalar>> objectives,
       };
     }
     return run_batched_ensemble<Scalar>(
-        objectives, cells, order, options, units, companion, results, progress);
+        tasks, cells, order, options, units, companion, results, progress);
   }
   return parallel_for(
       static_cast<Index>(order.size()), options.n_threads, progress, [&]() -> Job {
         auto worker = std::make_shared<Worker<Scalar>>(d_out, d_in, units, options);
         return [&, worker](Index k, Control& control) {
           const auto i = static_cast<std::size_t>(order[static_cast<std::size_t>(k)]);
-          const auto& objective = objectives[static_cast<std::size_t>(cells[i].task)];
-          return worker->run_cell(
-              objective, cells[i], options.stop, control, results[i]);
+          const auto& task = tasks[static_cast<std::size_t>(cells[i].task)];
+          return worker->run_cell(task, cells[i], options.stop, control, results[i]);
         };
       });
 }
 
-template bool run_ensemble<double>(std::span<const Objective<double>>,
+template bool run_ensemble<double>(std::span<const EnsembleTask<double>>,
                                    std::span<const Cell>,
                                    std::span<const Index>,
                                    const EnsembleOptions&,
                                    std::span<CellResult>,
                                    const Progress&);
-template bool run_ensemble<float>(std::span<const Objective<float>>,
+template bool run_ensemble<float>(std::span<const EnsembleTask<float>>,
                                   std::span<const Cell>,
                                   std::span<const Index>,
                                   const EnsembleOptions&,

@@ -1,11 +1,11 @@
 #include "linflow/flow_steps.hpp"
 
+#include "linflow/error_interpolation.hpp"
 #include "linflow/gram.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <optional>
 
 namespace linflow {
@@ -24,27 +24,6 @@ QuadraticData<Scalar> quadratic(const Objective<Scalar>& objective) {
     data.truth = objective.target() - objective.noise();
   }
   return data;
-}
-
-// Polynomials through values at Chebyshev points of the second kind, whose barycentric
-// weights are ±1, halved at the ends.
-Errors interpolate_errors(const std::vector<double>& nodes,
-                          const std::vector<Errors>& values,
-                          double theta) {
-  double sum = 0.0;
-  Errors out{0.0, 0.0};
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const double distance = theta - nodes[i];
-    if (distance == 0.0) {
-      return values[i];
-    }
-    const bool at_end = i == 0 || i + 1 == nodes.size();
-    const double weight = (i % 2 == 0 ? 1.0 : -1.0) * (at_end ? 0.5 : 1.0) / distance;
-    sum += weight;
-    out.train += weight * values[i].train;
-    out.test += weight * values[i].test;
-  }
-  return {out.train / sum, out.test / sum};
 }
 
 } // namespace
@@ -133,12 +112,10 @@ template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
   if (step.h <= step_size_ * static_cast<double>(count)) {
     return;
   }
+  nodes_ = chebyshev_nodes(count);
   std::vector<double> times;
-  for (Index i = 0; i < count; ++i) {
-    const double angle =
-        std::numbers::pi * static_cast<double>(i) / static_cast<double>(count - 1);
-    nodes_.push_back(0.5 - 0.5 * std::cos(angle));
-    times.push_back(step.t + nodes_.back() * step.h);
+  for (const double node : nodes_) {
+    times.push_back(step.t + node * step.h);
   }
   states_.resize(flow_->visible(), count);
   integrator_->interpolate(times, states_);

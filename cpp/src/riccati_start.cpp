@@ -26,7 +26,7 @@ RiccatiStart<S>::RiccatiStart(std::shared_ptr<const Riccati<S>> flow,
                               const Matrix<S>& X,
                               const Matrix<S>& Y,
                               S tolerance)
-    : flow_(std::move(flow)), columns_(X.cols()) {
+    : flow_(std::move(flow)), X_(X), Y_(Y), tolerance_(tolerance), columns_(X.cols()) {
   if (X.rows() != flow_->d_in() || Y.rows() != flow_->d_out() || X.cols() != Y.cols())
     throw std::invalid_argument("X = W1^T must be (d_in, r) and Y = W2 (d_out, r) with "
                                 "the target's d_in, d_out");
@@ -42,15 +42,6 @@ RiccatiStart<S>::RiccatiStart(std::shared_ptr<const Riccati<S>> flow,
   const Matrix<S> y = flow_->U().transpose() * Y;
   c1_ = x * x.transpose();
   c2_ = y * y.transpose();
-  Matrix<S> rows;
-  flow_->to_eigen(x, y, rows);
-  Matrix<S> sizes;
-  flow_->to_eigen_abs(flow_->V().cwiseAbs().transpose() * X.cwiseAbs(),
-                      flow_->U().cwiseAbs().transpose() * Y.cwiseAbs(),
-                      sizes);
-  const Vector<S> noise =
-      tolerance * std::numeric_limits<S>::epsilon() * sizes.rowwise().norm();
-  factor_ = triangular<S>(rows, noise);
   bounds();
 }
 
@@ -71,18 +62,34 @@ RiccatiStart<S>::RiccatiStart(std::shared_ptr<const Riccati<S>> flow,
   bounds();
 }
 
+template <class S> const Graded<S>& RiccatiStart<S>::factor() const {
+  std::call_once(factored_, [this] {
+    if (X_.size() == 0) {
+      return; // it came with the state
+    }
+    Matrix<S> rows;
+    flow_->to_eigen(flow_->V().transpose() * X_, flow_->U().transpose() * Y_, rows);
+    Matrix<S> sizes;
+    flow_->to_eigen_abs(flow_->V().cwiseAbs().transpose() * X_.cwiseAbs(),
+                        flow_->U().cwiseAbs().transpose() * Y_.cwiseAbs(),
+                        sizes);
+    const Vector<S> noise =
+        tolerance_ * std::numeric_limits<S>::epsilon() * sizes.rowwise().norm();
+    factor_ = triangular<S>(rows, noise);
+  });
+  return factor_;
+}
+
 template <class S> void RiccatiStart<S>::bounds() {
   std::tie(c1_low_, c1_high_) = extremes<S>(c1_);
   std::tie(c2_low_, c2_high_) = extremes<S>(c2_);
-  const S size = g_.cwiseAbs().maxCoeff();
-  if (size == 0) {
-    g_norm_ = 0;
-    return;
+  g_norm_ = 0;
+  if (const S size = g_.cwiseAbs().maxCoeff(); size > 0) { // squares do not underflow
+    Vector<S> direction = unbiased_direction<S>(g_.cols());
+    Vector<S> image;
+    const Matrix<S> scaled = g_ / size;
+    g_norm_ = size * static_cast<S>(operator_norm<S>(scaled, direction, image));
   }
-  const Matrix<S> g = g_ / size;
-  const Matrix<S> square =
-      g.rows() < g.cols() ? Matrix<S>(g * g.transpose()) : Matrix<S>(g.transpose() * g);
-  g_norm_ = size * std::sqrt(extremes<S>(square).second);
 }
 
 template <class S> bool RiccatiStart<S>::standing(S time) const {
@@ -123,7 +130,7 @@ RiccatiPoint<S> RiccatiStart<S>::advance(S time, RiccatiWorkspace<S>& ws) const 
     throw std::invalid_argument("times must be >= 0");
   RiccatiPoint<S> out;
   if (standing(time)) {
-    out.factor = factor_;
+    out.factor = factor();
     out.product = a_;
     out.residual = g_;
     return out;

@@ -84,7 +84,7 @@ template <class S>
 const std::vector<Index>& RiccatiStart<S>::graded(RiccatiWorkspace<S>& ws,
                                                   const RiccatiRequest& request,
                                                   RiccatiState<S>& out) const {
-  const std::vector<Index>& first = eliminate(factor_, ws.rates.log_weight, ws.graded);
+  const std::vector<Index>& first = eliminate(factor(), ws.rates.log_weight, ws.graded);
   ws.graded.W.array().colwise() *= ws.rates.decay.array();
   flow_->from_eigen(ws.graded.W, ws.x, ws.y);
   flow_->source_blocks(ws.rates.source, ws.diagonal_in, ws.diagonal_out, ws.cross);

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from linflow._core import Array
     from linflow.execution.work import Report
     from linflow.store.grid import Columns, Grid
-    from linflow.task import Task
 
 VARIABLES: dict[str, tuple[str, str]] = {
     "min_test_error": ("minimal test error |A - A*|^2/d^2 over the run", "1"),
@@ -78,7 +77,9 @@ class DiagramWork:
         seeds, place = np.unique(columns["seed"], return_inverse=True)
         tasks, norms = zip(
             *(
-                _task(self.d, self.rank, self.noise, self.root.child(seed))
+                _task(
+                    self.d, self.rank, self.noise, self.root.child(seed), self.float32
+                )
                 for seed in seeds.tolist()
             ),
             strict=True,
@@ -129,15 +130,14 @@ class DiagramWork:
 
     def _run(
         self,
-        tasks: tuple[Task, ...],
+        tasks: tuple[core.Task, ...],
         cells: dict[str, NDArray[Any]],
         n_threads: int,
         report: Report | None,
     ) -> Results:
         """Call the compiled ensemble."""
         record = core.run(
-            targets=[task.target for task in tasks],
-            noises=[np.asfortranarray(task.noise) for task in tasks],
+            tasks=tasks,
             order=list(range(cells["task"].size)),
             stop=self.plan.rules,
             dynamics=self.kinds[0],
@@ -146,7 +146,6 @@ class DiagramWork:
             alignment="alignment" in self.variables,
             crossings=bool(set(self.variables) & set(spectral.CROSSINGS)),
             rtol=self.rtol,
-            float32=self.float32,
             n_threads=n_threads,
             progress=report,
             **cells,
@@ -161,11 +160,14 @@ class DiagramWork:
 
 
 @functools.lru_cache(maxsize=4)
-def _task(d: int, rank: int, noise: float, root: streams.Root) -> tuple[Task, float]:
+def _task(
+    d: int, rank: int, noise: float, root: streams.Root, float32: bool
+) -> tuple[core.Task, float]:
     """Return the task of a seed, which several batches share, and |A*|_op."""
     task = low_rank_task((d, d), rank, noise=noise, rng=root.sequence())
     assert task.truth is not None
-    return task, float(singular_values(task.truth, 1)[0])
+    norm = float(singular_values(task.truth, 1)[0])
+    return core.Task(task.target, np.asfortranarray(task.noise), float32), norm
 
 
 def powers(d: int, exponents: Array) -> Array:

@@ -20,7 +20,7 @@ public:
   Companion& operator=(const Companion&) = delete;
   virtual ~Companion() = default;
 
-  virtual void begin(const Objective<Scalar>& objective,
+  virtual void begin(const EnsembleTask<Scalar>& task,
                      const Cell& cell,
                      const Matrix<Scalar>& X,
                      const Matrix<Scalar>& Y) = 0;
@@ -34,7 +34,7 @@ using MakeCompanion = std::function<std::unique_ptr<Companion<Scalar>>()>;
 // As run_ensemble, for gradient descent of networks that are worth batching. A
 // companion is made for each lane when `make_companion` is given.
 template <class Scalar>
-bool run_batched_ensemble(std::span<const Objective<Scalar>> objectives,
+bool run_batched_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
                           std::span<const Cell> cells,
                           std::span<const Index> order,
                           const EnsembleOptions& options,

@@ -32,7 +32,37 @@ public:
   [[nodiscard]] virtual bool remembers() const { return false; }
   virtual void remember() {}
   virtual void remembered(Matrix<Scalar>& /*out*/) {}
+  // For dynamics whose measure() interpolates: looks at a run's best and last steps. If
+  // that told it anything new it returns false and stands at step 0, to be run again.
+  virtual bool confirm(Index /*best*/, Index /*last*/) { return true; }
 };
+
+// left·M·right
+template <class Scalar>
+Matrix<Scalar> rotate(const Matrix<Scalar>& left,
+                      const Matrix<Scalar>& M,
+                      const Matrix<Scalar>& right) {
+  Matrix<Scalar> half = Matrix<Scalar>::Zero(left.rows(), M.cols());
+  add_product<Scalar>(Scalar(1), left, M, half);
+  Matrix<Scalar> out = Matrix<Scalar>::Zero(left.rows(), right.cols());
+  add_product<Scalar>(Scalar(1), half, right, out);
+  return out;
+}
+
+// An objective for Â, A = left·Â·rightᵀ with orthogonal frames.
+template <class Scalar>
+Objective<Scalar> in_frames(const Objective<Scalar>& objective,
+                            const Matrix<Scalar>& left,
+                            const Matrix<Scalar>& right) {
+  const auto turn = [&](const Matrix<Scalar>& M) {
+    return rotate<Scalar>(left.transpose(), M, right);
+  };
+  std::optional<Matrix<Scalar>> noise;
+  if (objective.has_truth()) {
+    noise = turn(objective.noise());
+  }
+  return Objective<Scalar>(turn(objective.target()), std::move(noise));
+}
 
 // Solved: A at any time t >= 0, infinity included, in the coordinates in which it is
 // cheapest: A = left·Â·rightᵀ with orthogonal frames. Norms, errors and singular values
@@ -68,30 +98,12 @@ public:
   // The objective in these coordinates.
   [[nodiscard]] Objective<Scalar>
   coordinates(const Objective<Scalar>& objective) const {
-    const auto turn = [this](const Matrix<Scalar>& M) {
-      return rotate(left().transpose(), M, right());
-    };
-    std::optional<Matrix<Scalar>> noise;
-    if (objective.has_truth()) {
-      noise = turn(objective.noise());
-    }
-    return Objective<Scalar>(turn(objective.target()), std::move(noise));
+    return in_frames(objective, left(), right());
   }
 
   // A from its coordinates.
   void product(const Matrix<Scalar>& coordinates, Matrix<Scalar>& out) const {
-    out = rotate(left(), coordinates, right().transpose());
-  }
-
-private:
-  static Matrix<Scalar> rotate(const Matrix<Scalar>& left,
-                               const Matrix<Scalar>& M,
-                               const Matrix<Scalar>& right) {
-    Matrix<Scalar> half = Matrix<Scalar>::Zero(left.rows(), M.cols());
-    add_product<Scalar>(Scalar(1), left, M, half);
-    Matrix<Scalar> out = Matrix<Scalar>::Zero(left.rows(), right.cols());
-    add_product<Scalar>(Scalar(1), half, right, out);
-    return out;
+    out = rotate<Scalar>(left(), coordinates, right().transpose());
   }
 };
 

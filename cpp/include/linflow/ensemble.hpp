@@ -7,6 +7,7 @@
 
 #include "linflow/cell_spectrum.hpp"
 #include "linflow/descent.hpp"
+#include "linflow/ensemble_task.hpp"
 #include "linflow/parallel.hpp"
 #include "linflow/random.hpp"
 
@@ -30,7 +31,7 @@ enum class DynamicsKind {
 };
 
 struct Cell {
-  Index task = 0;   // which objective
+  Index task = 0;   // which of the tasks
   Seed seed{};      // stream of the initial network
   double width = 0; // realised width
   double variance1 = 0;
@@ -64,7 +65,7 @@ struct EnsembleOptions {
 // results[i] belongs to cells[i]; cells are started in the order given by `order`.
 // Returns false when cancelled; finished cells keep their results.
 template <class Scalar>
-bool run_ensemble(std::span<const Objective<Scalar>> objectives,
+bool run_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
                   std::span<const Cell> cells,
                   std::span<const Index> order,
                   const EnsembleOptions& options,

@@ -21,6 +21,7 @@
 #include "linflow/riccati.hpp"
 
 #include <memory>
+#include <mutex>
 
 namespace linflow {
 
@@ -93,8 +94,13 @@ private:
   void
   finish(const RiccatiRequest& request, RiccatiWorkspace<S>&, RiccatiState<S>&) const;
 
+  const Graded<S>& factor() const; // made for the first time point that needs it
+
   std::shared_ptr<const Riccati<S>> flow_;
-  Graded<S> factor_;
+  Matrix<S> X_, Y_; // what it is made of
+  S tolerance_ = 0;
+  mutable std::once_flag factored_;
+  mutable Graded<S> factor_;
   Matrix<S> c1_, c2_, a_, g_; // singular basis; g_ = a_ - S
   S c1_low_, c1_high_, c2_low_, c2_high_, g_norm_;
   Index columns_; // of the factor handed in

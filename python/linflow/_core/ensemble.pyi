@@ -9,10 +9,13 @@ from linflow._core.stop import StopRules
 
 def default_threads() -> int: ...
 def lanes(d_out: int, d_in: int, float32: bool) -> int: ...
+
+class Task:
+    def __init__(self, target: Array, noise: Array, float32: bool = ...) -> None: ...
+
 def run(
     *,
-    targets: Sequence[Array],
-    noises: Sequence[Array],
+    tasks: Sequence[Task],
     task: NDArray[np.int64],
     seed: NDArray[np.uint64],
     width: Array,
@@ -23,7 +26,6 @@ def run(
     stop: StopRules,
     dynamics: str,
     distance_to: str | None,
-    float32: bool,
     n_threads: int,
     progress: Callable[[int], Any] | None,
     modes: int = ...,
