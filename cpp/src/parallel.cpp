@@ -64,7 +64,7 @@ bool parallel_queue(Index total,
     --working;
     // The calling thread stays answerable while others finish their last jobs.
     while (thread == 0 && working > 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
       control(0);
     }
   };

@@ -19,7 +19,7 @@ from linflow.diagram_cells import (
     widths,
 )
 from linflow.execution.driver import Plan, run
-from linflow.execution.executors import Threads, open_pool
+from linflow.execution.executors import Team, Threads, open_pool
 from linflow.initial import MAX_WIDTH
 from linflow.protocol import Protocol
 from linflow.store.access import check_resume
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 # The axes of [TAJ] figure 2.
 GAMMA_SIGMA2 = tuple(np.linspace(-3.0, 0.0, 30).tolist())
 GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
+TASKS = 2**28  # bytes of the tasks of a batch
 FLOWS = ("gradient_flow", "closed_form")
 DYNAMICS = ("gradient_descent", *FLOWS, "self_consistent", "lazy", "balanced")
 
@@ -125,7 +126,8 @@ def phase_diagram(
         and threadpoolctl are respected), or 1 in each worker of an executor. The result
         does not depend on it.
     batch : int, optional
-        Cells computed and written together; by default as many as take about a second.
+        Cells computed and written together; by default as many as take about a second,
+        or all of them where threads of this process compute them for no store.
     progress : bool or callable
         Show a bar (lines in a log file), or call a function with the number of finished
         cells.
@@ -225,6 +227,10 @@ def phase_diagram(
         or (name == "distance" and distance_to is not None)
     )
     grid = _grid(d, axis_w, axis_sigma2, seeds)
+    # Where nothing is written meanwhile, all at once but for the memory of many tasks.
+    at_once = executor is None and store is None and batch is None
+    if at_once:
+        batch = axis_w.size * axis_sigma2.size * max(1, TASKS // (16 * d * d))
     settings: dict[str, Any] = {
         "d": d,
         "rank": rank,
@@ -255,7 +261,9 @@ def phase_diagram(
                 rtol=rtol,
             ),
             settings=settings,
-            pool=lambda: open_pool(executor, n_threads, lambda: Threads(threads)),
+            pool=lambda: open_pool(
+                executor, n_threads, lambda: (Team if at_once else Threads)(threads)
+            ),
             order=lambda cells: order(grid, d, cells),
             variables={
                 name: Variable(

@@ -148,6 +148,30 @@ class Threads(Pool):
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
+class Team(Pool):
+    """Threads of the core, which share one batch after the other, cell by cell.
+
+    For batches that are the whole job, or much of it: nothing but their end is waited
+    for, and no place in the lanes of the core stays empty before.
+    """
+
+    inside = True
+
+    def __init__(self, n_threads: int) -> None:
+        super().__init__(1, n_threads)
+        self._executor = cf.ThreadPoolExecutor(1, "linflow")
+
+    def submit(
+        self, work: Work, columns: Columns, report: Report
+    ) -> cf.Future[Results]:
+        """Start a batch once the one before has ended."""
+        return self._executor.submit(work, columns, self.n_threads, report)
+
+    def close(self) -> None:
+        """End the thread that calls the core."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
 class Isolating(Pool):
     """A pool that can start a process for one batch."""
 
