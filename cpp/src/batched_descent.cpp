@@ -103,8 +103,13 @@ void BatchedDescent<Scalar>::load(int lane,
       Y.rows() != d_out_ || X.cols() != Y.cols() || X.cols() > columns_ * block_) {
     throw std::invalid_argument("batched descent: the network does not fit");
   }
-  clear(lane);
   const auto index = static_cast<std::size_t>(lane);
+  if (units_[index] > X.cols()) { // else nothing is left beside what is overwritten
+    clear(lane);
+  }
+  for (auto& pack : residual_) {
+    pack.v[lane] = Scalar(0);
+  }
   fill(X, columns_, lane, X_);
   fill(Y, columns_, lane, Y_);
   if (objectives_[index] != &objective) { // most cells of a lane share their task

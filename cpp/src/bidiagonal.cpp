@@ -10,6 +10,7 @@ namespace linflow {
 namespace {
 
 constexpr Index kPanel = 16;
+constexpr Index kSmall = 24; // below, calls cost more than the cache misses they save
 
 // Makes x the reflector v (v_0 = 1) with (I − tau v vᵀ) x = beta e_0; returns tau.
 double reflector(Eigen::Ref<Vector<double>> x, double& beta) {
@@ -62,6 +63,9 @@ const Vector<double>& SingularValues::compute(const Matrix<Scalar>& A) {
 
 void SingularValues::bidiagonalise() {
   const Index n = A_.cols();
+  if (A_.rows() <= kSmall) {
+    return bidiagonalise_small();
+  }
   for (Index start = 0; start < n; start += kPanel) {
     const Index width = std::min(kPanel, n - start);
     panel(start, width);
@@ -71,6 +75,39 @@ void SingularValues::bidiagonalise() {
                              left_.block(next, 0, A_.rows() - next, 2 * width),
                              right_.block(next, 0, n - next, 2 * width),
                              A_.block(next, next, A_.rows() - next, n - next));
+    }
+  }
+}
+
+void SingularValues::bidiagonalise_small() {
+  const Index m = A_.rows();
+  const Index n = A_.cols();
+  for (Index g = 0; g < n; ++g) {
+    const Index below = m - g;
+    const Index beyond = n - g - 1;
+    double beta = 0.0;
+    auto u = A_.col(g).tail(below);
+    double tau = reflector(u, beta);
+    diagonal_[static_cast<std::size_t>(g)] = beta;
+    if (beyond == 0) {
+      return;
+    }
+    for (Index j = g + 1; j < n; ++j) {
+      auto other = A_.col(j).tail(below);
+      other -= (tau * u.dot(other)) * u;
+    }
+    auto v = row_.tail(beyond);
+    v = A_.row(g).tail(beyond).transpose();
+    tau = reflector(v, beta);
+    superdiagonal_[static_cast<std::size_t>(g)] = beta;
+    auto x = column_.tail(below - 1);
+    x.setZero();
+    for (Index j = g + 1; j < n; ++j) {
+      x += v[j - g - 1] * A_.col(j).tail(below - 1);
+    }
+    x *= tau;
+    for (Index j = g + 1; j < n; ++j) {
+      A_.col(j).tail(below - 1) -= v[j - g - 1] * x;
     }
   }
 }

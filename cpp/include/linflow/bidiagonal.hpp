@@ -21,6 +21,7 @@ public:
 
 private:
   void bidiagonalise();
+  void bidiagonalise_small(); // one reflector at a time, without temporaries
   void panel(Index start, Index width);
 
   bool flipped_; // a wide matrix is worked on as its transpose
