@@ -65,7 +65,7 @@ def sides(side: int, rounds: int, pool: Pool) -> None:
     flow = diagram(grid, dynamics="gradient_flow", rtol=1e-4)
     gap = np.abs(closure.min_test_error - flow.min_test_error)
     print(
-        "\nThe closure's picture beside the integrated flow's: minimal test errors "
+        "The closure's picture beside the integrated flow's: minimal test errors "
         f"within 0.01 in {100 * float((gap <= 0.01).mean()):.1f} % of the cells (at "
         f"most {float(gap.max()):.4f} apart), ranks equal in "
         f"{100 * float((closure['rank'] == flow['rank']).mean()):.1f} %."
