@@ -133,7 +133,7 @@ template <class Scalar> typename GramRun<Scalar>::Plan GramRun<Scalar>::plan() {
   const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
   const double steps =
       (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * fineness;
-  const double split = 30.0 + 19.0 * steps + (whole ? 2.2 : 1.6) * looks;
+  const double split = 15.0 + 19.0 * steps + (whole ? 2.0 : 1.4) * looks;
   plan.pays = split < integrated;
   plan.first_step = std::min(span, first / fineness);
   plan.least_step = 0.05 * plan.first_step;
