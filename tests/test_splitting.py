@@ -109,6 +109,7 @@ def test_auto_gives_up_where_the_closed_form_is_far_off() -> None:
     network = lf.Network(W1, W2)
     exact = run(network, method="dop853", rtol=1e-11, save_weights=True)
     found = run(network, method="auto", rtol=1e-5)
+    assert "splitting" not in methods(found)
     assert found.product is not None
     assert exact.product is not None
     assert relative(found.product, exact.product) < 1e-4
@@ -151,3 +152,59 @@ def test_float32() -> None:
 def test_refused_where_it_does_not_suit(keywords: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="method must not be 'splitting'"):
         run(**{"init": STARTS["mixed"]} | keywords)
+
+
+def test_short_spans_and_last_times_that_rounding_misses() -> None:
+    mixed = STARTS["mixed"].sample(TASK, 0)
+    for end, rtol in ((1e-9, 1e-8), (1e-12, 1e-6), (1e-7, 1e-10)):
+        assert run(mixed, times=[0.0, end], rtol=rtol).status > 0
+    rng = np.random.default_rng(72)
+    task = lf.Task(rng.normal(size=(5, 7)))
+    variance, end = 1e-4 * 10 ** rng.uniform(-1, 2), rng.uniform(1, 10)
+    found = run(lf.Gaussian(15, variance), task, times=[0, end / 2, end], rtol=1e-3)
+    assert found.times[-1] == end
+
+
+def test_between_save_points_the_train_error_never_rises() -> None:
+    """Where K comes near to singular within a step that is fine at its ends."""
+    task = lf.Task(np.random.default_rng(10949).normal(size=(1, 8)))
+    times = np.concatenate([[0.0], np.geomspace(1e-3, 100.0, 60)])
+    for method in ("splitting", "auto"):
+        found = run(
+            lf.Gaussian(14, 0.3), task, times=times, rtol=0.05, rng=10949, method=method
+        )
+        assert found.train_error is not None
+        assert (np.diff(found.train_error) < 1e-3 * found.train_error[0]).all()
+
+
+def test_save_points_are_told_once() -> None:
+    """Though auto finds out late that the run has to be made in another form."""
+    rng = np.random.default_rng(54)
+    task = lf.Task(rng.normal(size=(5, 7)))
+    variance, end = 1e-4 * 10 ** rng.uniform(-1, 2), rng.uniform(1, 10)
+    times, told = [0.0, end / 2, end], []
+    run(
+        lf.Gaussian(15, variance),
+        task,
+        times=times,
+        rtol=1e-3,
+        rng=54,
+        method="auto",
+        callback=lambda time, _: told.append(time),
+    )
+    assert told == times
+
+
+def test_zero_target_and_another_target() -> None:
+    zero = lf.Task(np.zeros((5, 3)))
+    found = run(lf.Gaussian(20, 0.1), zero, times=[0.0, 1e3], rtol=1e-4)
+    exact = run(
+        lf.Gaussian(20, 0.1), zero, times=[0.0, 1e3], rtol=1e-10, method="dop853"
+    )
+    np.testing.assert_allclose(found.last_product, exact.last_product, atol=1e-3)
+    task = lf.Task(np.diag([3.0, 2.0, 1.0]))
+    network = lf.Gaussian(20, 1e-2).sample(task, 0)
+    run(network, task, times=[0.0, 30.0])
+    task.target = np.array([[0.0, 5.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0]])
+    again = run(network, task, times=[0.0, 30.0])
+    np.testing.assert_allclose(again.last_product, task.target, atol=1e-4)

@@ -4,6 +4,7 @@
 #include "layers.hpp"
 #include "record.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -137,8 +138,10 @@ template <class Scalar> void define_flow(py::module_& flow, const char* name) {
         FlowRecord<Scalar> record;
         {
           const py::gil_scoped_release release; // all state is our own
+          Index done = 0; // runs that are made again do not go back
           Control control(cancelled, [&](Index percent) {
-            if (poller(percent)) {
+            done = std::max(done, percent);
+            if (poller(done)) {
               cancelled = true;
             }
           });

@@ -82,6 +82,9 @@ public:
     callback_ = std::move(callback); // copies of the closure must not count references
     return [this](double at, const Matrix<double>& A) {
       const py::gil_scoped_acquire gil;
+      if (raised_) {
+        return false;
+      }
       try {
         callback_(at, A);
       } catch (const py::error_already_set& error) {

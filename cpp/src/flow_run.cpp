@@ -119,15 +119,16 @@ Status integrate(Flow<Scalar>& flow,
       saver.save(integrator.state());
       continue;
     }
-    if (!integrator.attempt(options.land ? saver.next() : end)) {
-      return options.integrator.fixed_step > 0.0 ? Status::diverged
-                                                 : Status::step_underflow;
-    }
-    double reached = integrator.time() + integrator.step().h;
-    const bool dense = saver.next() < reached || !watch.empty();
-    if (dense && !integrator.prepare_dense()) {
-      continue;
-    }
+    double reached = 0.0;
+    bool dense = false;
+    do {
+      if (!integrator.attempt(options.land ? saver.next() : end)) {
+        return options.integrator.fixed_step > 0.0 ? Status::diverged
+                                                   : Status::step_underflow;
+      }
+      reached = integrator.time() + integrator.step().h;
+      dense = saver.next() < reached || !watch.empty();
+    } while (dense && !integrator.prepare_dense());
     const bool terminal = watch.check(integrator, record.events);
     if (terminal) {
       reached = record.events.back().time;

@@ -179,7 +179,9 @@ template <class Scalar> bool LocatedSteps<Scalar>::confirm(Index best, Index las
       }
     }
   }
-  if (exact_.size() == looked_at) {
+  // On a plateau of rounding errors each look moves the best step to a neighbour.
+  constexpr int most_passes = 8;
+  if (exact_.size() == looked_at || ++passes_ == most_passes) {
     return true;
   }
   step_ = 0; // once more, with what is known now

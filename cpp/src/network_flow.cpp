@@ -16,6 +16,34 @@ namespace {
 // Most of a splitting step over the one before: what happens within a step is judged at
 // its middle, which should be near in the logarithm of time.
 constexpr double kGrowth = 4.0;
+// Beyond it a step's own estimate says too little of what lies between its ends.
+constexpr double kLoosest = 1e-2;
+// Runs of a smaller ρt are nothing for it: C = N − hK⁻¹h would be left with ε/(ρt).
+constexpr double kShort = 1e-5;
+
+// Save points are told once, though a run may be made again in another form.
+class Teller {
+public:
+  explicit Teller(Watcher watcher) : watcher_(std::move(watcher)) {}
+  void begin() { at_ = 0; }
+  Watcher watcher() {
+    if (!watcher_) {
+      return {};
+    }
+    return [this](double time, const Matrix<double>& A) {
+      if (++at_ <= told_) {
+        return true;
+      }
+      told_ = at_;
+      return watcher_(time, A);
+    };
+  }
+
+private:
+  Watcher watcher_;
+  std::size_t told_ = 0;
+  std::size_t at_ = 0;
+};
 
 // A run in Gram form, in some basis.
 template <class Scalar> class GramRun {
@@ -52,7 +80,8 @@ private:
   struct Plan {
     Levels<Scalar> levels;
     double first_step = 0.0;
-    double least_step = 0.0;
+    double most_steps = 0.0; // half of what the other way costs
+    double stiffness = 0.0;  // ρt
     bool pays = false;
   };
   Plan plan();
@@ -84,13 +113,21 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                           FlowRecord<Scalar>& record) {
   FlowRecord<Scalar> found;
   const bool may_be_singular = special != nullptr;
-  const bool final = special != nullptr && options.integrator.least_step == 0.0;
+  const bool final =
+      special != nullptr && !std::isfinite(options.integrator.most_steps);
   run_flow<Scalar>(flow, state, options, std::move(special), control, found);
   Matrix<Scalar> X;
   Matrix<Scalar> Y;
-  const bool failed =
-      found.status == Status::diverged || found.status == Status::step_underflow;
-  if ((failed && !final) || !flow.unpack(found.last_state, may_be_singular, X, Y)) {
+  // Cancelled, or ended by a user's function: nothing to be made again.
+  const bool ended =
+      found.status == Status::pending || found.status == Status::user_error;
+  const bool failed = found.status == Status::diverged ||
+                      found.status == Status::step_underflow ||
+                      std::any_of(found.train.begin(), found.train.end(), [](double e) {
+                        return !std::isfinite(e);
+                      });
+  if ((failed && !ended && !final) ||
+      !flow.unpack(found.last_state, ended || may_be_singular, X, Y)) {
     return false;
   }
   if (basis != nullptr) {
@@ -136,7 +173,8 @@ template <class Scalar> typename GramRun<Scalar>::Plan GramRun<Scalar>::plan() {
   const double split = 15.0 + 19.0 * steps + (whole ? 2.0 : 1.4) * looks;
   plan.pays = split < integrated;
   plan.first_step = std::min(span, first / fineness);
-  plan.least_step = 0.05 * plan.first_step;
+  plan.most_steps = 2.0 + 0.5 * integrated / 19.0;
+  plan.stiffness = stiffness;
   return plan;
 }
 
@@ -148,8 +186,14 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   const auto& data = cost_.data();
   const auto plan = this->plan();
   const bool chosen = options_.integrator.method == "splitting";
-  if (!chosen && !plan.pays) {
+  if (!std::isfinite(plan.stiffness) ||
+      !std::isfinite(static_cast<double>(plan.levels.lam)) || (!chosen && !plan.pays)) {
     return false;
+  }
+  FlowOptions options = options_;
+  if (plan.stiffness < kShort) {
+    options.integrator.method = "auto";
+    return run(flow_, state_, options, nullptr, nullptr, control, record);
   }
   const auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
@@ -166,11 +210,13 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   GramFlow<Scalar> flow(cost, basis);
   Vector<Scalar> state;
   flow.pack(basis->V.transpose() * X_, basis->U.transpose() * Y_, state);
-  FlowOptions options = options_;
   options.integrator.method = "splitting";
+  options.integrator.rtol = std::min(options_.integrator.rtol, kLoosest);
   options.integrator.first_step = plan.first_step;
   options.integrator.growth = kGrowth;
-  options.integrator.least_step = chosen ? 0.0 : plan.least_step;
+  if (!chosen) {
+    options.integrator.most_steps = plan.most_steps;
+  }
   auto method = std::make_unique<SplittingMethod<Scalar>>(flow, basis, plan.levels);
   return run(flow, state, options, std::move(method), basis.get(), control, record);
 }
@@ -181,9 +227,12 @@ template <class Scalar>
 void run_network_flow(Cost<Scalar>& cost,
                       const LayerShape& shape,
                       const VectorIn<Scalar>& weights,
-                      const FlowOptions& options,
+                      const FlowOptions& given,
                       Control& control,
                       FlowRecord<Scalar>& record) {
+  Teller teller(given.watcher);
+  FlowOptions options = given;
+  options.watcher = teller.watcher();
   const std::string& method = options.integrator.method;
   std::unique_ptr<Method<Scalar>> special;
   auto* quadratic = dynamic_cast<QuadraticCost<Scalar>*>(&cost);
@@ -194,10 +243,14 @@ void run_network_flow(Cost<Scalar>& cost,
              options.integrator.fixed_step == 0.0) {
     GramRun<Scalar> run(*quadratic, shape, weights, options);
     const bool splitting = method == "auto" || method == "splitting";
-    if ((splitting && run.split(control, record)) ||
-        (method != "splitting" && run.integrate(control, record))) {
+    if (splitting && run.split(control, record)) {
       return;
     }
+    teller.begin();
+    if (method != "splitting" && run.integrate(control, record)) {
+      return;
+    }
+    teller.begin();
   }
   if (method == "splitting") {
     throw std::invalid_argument(

@@ -53,7 +53,9 @@ Levels<Scalar> fitted_levels(const GramFlow<Scalar>& flow, const VectorIn<Scalar
   add_product<Scalar>(Scalar(1), A, C1, c);
   add_product<Scalar>(Scalar(-1), C2, A, c);
   const auto inner = [](const auto& left, const auto& right) {
-    return static_cast<double>(left.cwiseProduct(right).sum());
+    return left.template cast<double>()
+        .cwiseProduct(right.template cast<double>())
+        .sum();
   };
   const double s1 = static_cast<double>(C1.trace()) - static_cast<double>(C2.trace());
   const double s2 = static_cast<double>(a.trace()) + static_cast<double>(e.trace());
@@ -177,7 +179,8 @@ void SplittingMethod<Scalar>::correct(double time,
 }
 
 // With I = ∫G dt to the end of time, C1 still changes by −(TᵀI + IᵀT) and C2 by −(TIᵀ +
-// ITᵀ) (made, in attempt), and that changes A by less than ‖I‖ times the sum of both.
+// ITᵀ) (made, in attempt) but for products of G with itself; that changes A by less
+// than ‖I‖ times the sum. And ‖G‖ cannot rise: what is within the tolerance stays so.
 template <class Scalar>
 bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double tolerance) {
   const auto [A, C1, C2] = flow_.blocks(step.y);
@@ -186,7 +189,8 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
   const auto left = static_cast<double>(cross_.norm());
   const auto learned = static_cast<double>(riccati_.sigma().norm());
   last_ = false;
-  if (!(left * left < tolerance * learned) || left > 0.5 * looked_for_) {
+  const bool learned_all = 2.0 * left < tolerance;
+  if (!(learned_all || left * left < tolerance * learned) || left > 0.5 * looked_for_) {
     return false;
   }
   inputs_ = std::make_unique<SymmetricEigen<Scalar>>(C1.rows());
@@ -194,16 +198,16 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
   inputs_->compute(C1);
   outputs_->compute(C2);
   left_ = outputs_->vectors().transpose() * cross_ * inputs_->vectors();
-  double rest = 0.0; // ‖I‖
-  for (Index j = 0; j < left_.cols(); ++j) {
-    for (Index i = 0; i < left_.rows(); ++i) {
-      const double rate = static_cast<double>(outputs_->values()[i]) +
-                          static_cast<double>(inputs_->values()[j]);
-      rest = std::hypot(rest, static_cast<double>(left_(i, j)) / std::max(rate, 0.0));
-    }
-  }
-  const auto top = static_cast<double>(riccati_.sigma()[0]);
-  last_ = 4.0 * top * rest * rest < tolerance;
+  core_.resize(left_.rows(), left_.cols());
+  linear(std::numeric_limits<double>::infinity(), core_); // cross_ = I
+  const Index m = riccati_.modes();
+  const auto rest = static_cast<double>(cross_.norm());
+  const auto change =
+      2.0 * static_cast<double>(
+                (riccati_.sigma().asDiagonal() * cross_.topRows(m)).norm() +
+                (cross_.leftCols(m) * riccati_.sigma().asDiagonal()).norm()) +
+      2.0 * left * rest;
+  last_ = learned_all || change * rest < tolerance;
   looked_for_ = last_ ? kNaN : left;
   return last_;
 }
@@ -214,12 +218,13 @@ void SplittingMethod<Scalar>::linear(double time, Eigen::Ref<Matrix<Scalar>> out
   cross_.resize(left_.rows(), left_.cols());
   for (Index j = 0; j < left_.cols(); ++j) {
     for (Index i = 0; i < left_.rows(); ++i) {
-      const double rate = static_cast<double>(outputs_->values()[i]) +
-                          static_cast<double>(inputs_->values()[j]);
-      const double gone = -std::expm1(-rate * time);
+      const double rate = std::max(static_cast<double>(outputs_->values()[i]) +
+                                       static_cast<double>(inputs_->values()[j]),
+                                   0.0);
+      const double gone = rate > 0.0 ? -std::expm1(-rate * time) : 0.0;
       core_(i, j) = static_cast<Scalar>(1.0 - gone) * left_(i, j);
-      cross_(i, j) =
-          static_cast<Scalar>(rate * time > 0.0 ? gone / rate : time) * left_(i, j);
+      // Not a number where nothing moves for ever: then it is not the last step.
+      cross_(i, j) = static_cast<Scalar>(gone > 0.0 ? gone / rate : time) * left_(i, j);
     }
   }
   const auto back = [this](Matrix<Scalar>& M) {
@@ -286,23 +291,38 @@ SplittingMethod<Scalar>::attempt(System<Scalar>& system, Step<Scalar>& step, dou
 }
 
 // A at h/2 in two steps instead of the one that `middle_` is of: the same estimate
-// there, where an error may have been that has died out at the end.
+// there, where an error may have been that has died out at the end. And ‖G‖ cannot
+// rise: where it does, K has come near to singular.
 template <class Scalar>
 double SplittingMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
                                              Step<Scalar>& step) {
   if (last_) {
     return 0.0;
   }
+  constexpr double never = std::numeric_limits<double>::infinity();
   looking_ = step.y;
   correct(step.h / 8, looking_);
   if (!riccati(step.h / 4, looking_, false)) {
-    return std::numeric_limits<double>::infinity();
+    return never;
   }
   correct(step.h / 4, looking_);
   if (!riccati(step.h / 4, looking_, true)) {
-    return std::numeric_limits<double>::infinity();
+    return never;
   }
   at_middle_ = Scalar(4) / Scalar(3) * (flow_.blocks(looking_).A - middle_);
+  const auto left = [this](auto A) {
+    core_ = A;
+    core_.diagonal() -= riccati_.sigma();
+    return static_cast<double>(core_.norm());
+  };
+  const double most = 1.01 * left(flow_.blocks(step.y).A);
+  shown_.resize(flow_.visible());
+  for (const double theta : {0.25, 0.75}) {
+    if (!look(step, theta, shown_) ||
+        left(shown_.reshaped(middle_.rows(), middle_.cols())) > most) {
+      return never;
+    }
+  }
   return 0.75 * kSharpness * static_cast<double>(at_middle_.norm());
 }
 
@@ -321,27 +341,33 @@ void SplittingMethod<Scalar>::early_correction(const Step<Scalar>& step,
 }
 
 template <class Scalar>
+bool SplittingMethod<Scalar>::look(const Step<Scalar>& step,
+                                   double theta,
+                                   Eigen::Ref<Vector<Scalar>> A) {
+  early_correction(step, theta * step.h / 2.0, looking_);
+  const bool solved = riccati(theta * step.h, looking_, true);
+  // θ³(a + bθ) through the changes at 1/2 and 1.
+  const double cubic = theta * theta * theta;
+  A = looking_.head(A.size()) +
+      static_cast<Scalar>(cubic * (2.0 * theta - 1.0)) * change_ +
+      static_cast<Scalar>(16.0 * cubic * (1.0 - theta)) * at_middle_.reshaped();
+  return solved;
+}
+
+template <class Scalar>
 void SplittingMethod<Scalar>::interpolate(const Step<Scalar>& step,
                                           std::span<const double> thetas,
                                           Eigen::Ref<Matrix<Scalar>> out) {
   for (std::size_t i = 0; i < thetas.size(); ++i) {
     const double theta = thetas[i];
     auto A = out.col(static_cast<Index>(i));
-    A = step.y.head(out.rows());
     if (!(theta > 0.0)) {
-      continue;
-    }
-    if (last_) {
+      A = step.y.head(out.rows());
+    } else if (last_) {
       linear(theta * step.h, A.reshaped(core_.rows(), core_.cols()));
-      continue;
+    } else if (!look(step, theta, A)) {
+      A.setConstant(static_cast<Scalar>(kNaN)); // not seen from θ = 1/4 to 1
     }
-    early_correction(step, theta * step.h / 2.0, looking_);
-    riccati(theta * step.h, looking_, true);
-    // θ³(a + bθ) through the changes at 1/2 and 1.
-    const double cubic = theta * theta * theta;
-    A = looking_.head(out.rows()) +
-        static_cast<Scalar>(cubic * (2.0 * theta - 1.0)) * change_ +
-        static_cast<Scalar>(16.0 * cubic * (1.0 - theta)) * at_middle_.reshaped();
   }
 }
 

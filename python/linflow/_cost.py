@@ -45,13 +45,17 @@ def core_cost(task: Task, dtype: Literal["float64", "float32"]) -> Any:
     )
 
 
-_BASES: WeakKeyDictionary[Task, dict[str, Any]] = WeakKeyDictionary()
+# By task, its target and the bases in each precision.
+_BASES: WeakKeyDictionary[Task, tuple[Array, dict[str, Any]]] = WeakKeyDictionary()
 
 
 def _shared_basis(task: Task, dtype: Literal["float64", "float32"]) -> Any:
     """Return where the core keeps the singular basis of a task's target."""
     empty: Any = core.TargetBasis64 if dtype == "float64" else core.TargetBasis32
-    return _BASES.setdefault(task, {}).setdefault(dtype, empty())
+    target, bases = _BASES.setdefault(task, (task.target, {}))
+    if target is not task.target:  # it was given another one
+        _BASES[task] = task.target, (bases := {})
+    return bases.setdefault(dtype, empty())
 
 
 def layer_rates(learning_rates: Any, depth: int) -> tuple[float, ...]:

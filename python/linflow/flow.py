@@ -171,10 +171,10 @@ def gradient_flow(
     closed form is exact for lambda-balanced and infinitely wide networks with what a
     network lacks of that, extrapolated, and the linear flow once the network has all
     but learned. A step costs about 19 right-hand sides in Gram form and a save point
-    two. Stability does not bound steps, so that runs to convergence cost little more
-    than short ones; most is gained for active networks. It takes what the Gram form
-    takes, but tiny starts too, and finds no events (nor "crossing_times"). `rtol` holds
-    for A at the save points; ``.network`` errs by up to `rtol` per step.
+    two. Stability does not bound steps: active networks go to convergence in some ten.
+    It takes what the Gram form takes, but tiny starts too, and finds no events (nor
+    "crossing_times"). `rtol`, of which more than 0.01 counts as 0.01, bounds the error
+    that a step adds; in ``.network``, where errors do not die out, they add up.
 
     References
     ----------

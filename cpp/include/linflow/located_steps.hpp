@@ -59,6 +59,7 @@ private:
   double length_; // of the next interval, in steps
   Index step_ = 0;
   Index best_ = 0;
+  int passes_ = 0;  // of a run, so far
   Index kept_ = -1; // step whose coordinates best_coordinates_ are
   std::size_t here_ = 0;
   std::vector<Interval> intervals_;

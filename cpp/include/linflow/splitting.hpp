@@ -68,18 +68,21 @@ private:
   void correct(double time, Vector<Scalar>& y, Vector<Scalar>* slope = nullptr);
   // out = A at `time` after the state that finishes() has seen; ∫G dt into cross_.
   void linear(double time, Eigen::Ref<Matrix<Scalar>> out);
+  // A at t + θh by one step from the start; false when that can't be solved.
+  bool look(const Step<Scalar>& step, double theta, Eigen::Ref<Vector<Scalar>> A);
   // The start of the step, corrected by `time` ≤ h/2.
   void early_correction(const Step<Scalar>& step, double time, Vector<Scalar>& y);
 
   const GramFlow<Scalar>& flow_;
   Riccati<Scalar> riccati_;
   RiccatiRates<Scalar> rates_;
-  Vector<Scalar> single_;    // the step made at once, then less the one made in two
-  Vector<Scalar> change_;    // what extrapolation adds to A of the former
-  Vector<Scalar> quarter_;   // the start, corrected by h/4
-  Vector<Scalar> half_;      // by h/2
-  Vector<Scalar> slope_;     // of the correction at the start
-  Vector<Scalar> looking_;   // a state on the way to a dense output
+  Vector<Scalar> single_;  // the step made at once, then less the one made in two
+  Vector<Scalar> change_;  // what extrapolation adds to A of the former
+  Vector<Scalar> quarter_; // the start, corrected by h/4
+  Vector<Scalar> half_;    // by h/2
+  Vector<Scalar> slope_;   // of the correction at the start
+  Vector<Scalar> looking_; // a state on the way to a dense output
+  Vector<Scalar> shown_;
   Matrix<Scalar> middle_;    // A of Strang's step h/2
   Matrix<Scalar> at_middle_; // what two of half the size, extrapolated, change there
   Matrix<Scalar> k11_, k22_, cross_, core_, inverse_;

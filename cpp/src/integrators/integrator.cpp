@@ -137,10 +137,15 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
     }
     const double resolution =
         16.0 * std::numeric_limits<double>::epsilon() * std::abs(step_.t);
-    if (!lands && (h <= resolution || h < options_.least_step || !(h > 1e-300))) {
+    if (!lands && (h <= resolution || !(h > 1e-300))) {
+      return false;
+    }
+    if (static_cast<double>(segments_.back().steps + segments_.back().rejected) >=
+        options_.most_steps) {
       return false;
     }
     const double error = method_->attempt(system_, step_, h);
+    end_ = lands ? limit : step_.t + h; // t + (limit − t) need not be limit
     next_moved_ = moved(step_.next);
     if (fixed) {
       after_ = proposed_;
@@ -205,7 +210,7 @@ template <class Scalar> void Integrator<Scalar>::commit() {
   }
   step_.y.swap(step_.next);
   step_.slopes.col(0) = step_.slopes.col(step_.end_slope);
-  step_.t += step_.h;
+  step_.t = end_;
   moved_ = next_moved_;
   proposed_ = after_;
   auto& segment = segments_.back();
@@ -227,6 +232,7 @@ template <class Scalar> void Integrator<Scalar>::commit_at(double t) {
   system_.slope(step_.next, step_.slopes.col(step_.end_slope));
   ++step_.evaluations;
   step_.h = t - step_.t;
+  end_ = t;
   next_moved_ = moved(step_.next);
   after_ = proposed_;
   commit();

@@ -12,6 +12,7 @@
 #include "linflow/integrators/controller.hpp"
 #include "linflow/integrators/runge_kutta.hpp"
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +25,8 @@ struct IntegratorOptions {
   double atol = 0.0;
   double fixed_step = 0.0; // > 0: steps of this size, no error control
   double first_step = 0.0; // > 0: the first attempt; 0: from the slopes at the start
-  double least_step = 0.0; // give up where steps would become shorter
   double growth = 10.0;    // most of a step over the one before
+  double most_steps = std::numeric_limits<double>::infinity(); // and attempts: give up
 };
 
 // A stretch of the run that one method made.
@@ -94,6 +95,7 @@ private:
   double start_size_ = 0.0;  // ‖y(0)‖
   double moved_ = 0.0;       // ‖y − y(0)‖
   double next_moved_ = 0.0;
+  double end_ = 0.0;      // of the step that attempt() made
   double proposed_ = 0.0; // size of the next attempt
   double after_ = 0.0;    // proposed_ once the step is committed
   Index radius_age_ = 0;
