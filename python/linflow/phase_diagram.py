@@ -165,8 +165,9 @@ def phase_diagram(
     until they hold for true errors. So, as in a scan, a run ends at the first step at
     which a rule ends it, and the minimal test error is the least up to there: of
     several local minima the first one when the rule is that the test error rises, and
-    the last step when there is none. All errors returned are true; a step can differ
-    from the scan's only where the errors of its neighbours agree to 1e-4. With
+    the last step when there is none. All errors returned are true, but on a plateau of
+    rounding errors, where an interpolated one may stand after eight passes; a step can
+    differ from the scan's only where the errors of its neighbours agree to 1e-4. With
     `distance_to` or the crossings of `observe` every step is solved for.
 
     References
