@@ -47,10 +47,10 @@ template <class S> class TargetBasis; // riccati.hpp
 template <class Scalar> struct QuadraticData {
   Matrix<Scalar> target;
   std::optional<Matrix<Scalar>> truth;
-  std::optional<Matrix<Scalar>> covariance;   // Σ, d_in×d_in
-  std::optional<Matrix<Scalar>> mask;         // ones and zeros
-  double curvature = 1.0;                     // largest eigenvalue of Σ
-  std::shared_ptr<TargetBasis<Scalar>> basis; // of the target, where runs share it
+  std::optional<Matrix<Scalar>> covariance;     // Σ, d_in×d_in
+  std::optional<Matrix<Scalar>> mask;           // ones and zeros
+  double curvature = 1.0;                       // largest eigenvalue of Σ
+  std::shared_ptr<TargetBasis<Scalar>> basis{}; // of the target, where runs share it
 };
 
 template <class Scalar> class QuadraticCost final : public Cost<Scalar> {
