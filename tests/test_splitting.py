@@ -134,24 +134,29 @@ def test_float32() -> None:
 
 
 @pytest.mark.parametrize(
-    "keywords",
+    ("keywords", "message"),
     [
-        {"learning_rates": (1.0, 2.0)},
-        {"scale": 2.0},
-        {"save_weights": True},
-        {"save_gram": True},
-        {"step_size": 1e-3},
-        {"events": [lf.events.mode_crosses(1.0)]},
-        {"observe": ("crossing_times",)},
-        {"init": lf.Gaussian(20, 0.1)},
-        {"init": lf.Gaussian(1e3, 1e-30)},
-        {"init": lf.Gaussian((30, 30), 0.1)},
-        {"task": lf.Task(np.eye(3), input_covariance=np.diag([1.0, 2.0, 3.0]))},
+        ({"learning_rates": (1.0, 2.0)}, r"learning_rates must be 1 .*\(1.0, 2.0\)"),
+        ({"scale": 2.0}, "scale must be 1 .* not 2.0"),
+        ({"save_weights": True}, "save_weights must be False"),
+        ({"save_gram": True}, "save_gram must be False"),
+        ({"step_size": 1e-3}, "step_size must be None .* not 0.001"),
+        ({"events": [lf.events.mode_crosses(1.0, mode=0)]}, r"events must be \(\)"),
+        ({"observe": ("crossing_times",)}, "observe must be without 'crossing_times'"),
+        ({"init": lf.Gaussian(20, 0.1)}, "init must have 21 hidden units .* not 20"),
+        ({"init": lf.Gaussian(1e3, 1e-30)}, "init must be larger beside the target"),
+        ({"init": lf.Gaussian(1e3, 1e80)}, "init must not be so large"),
+        ({"init": lf.Gaussian((30, 30), 0.1)}, "init must have two layers .* not 3"),
+        (
+            {"task": lf.Task(np.eye(3), input_covariance=np.diag([1.0, 2.0, 3.0]))},
+            "task must have the plain mean squared error .* input covariance",
+        ),
     ],
 )
-def test_refused_where_it_does_not_suit(keywords: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="method must not be 'splitting'"):
+def test_refused_where_it_does_not_suit(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
         run(**{"init": STARTS["mixed"]} | keywords)
+    assert "'splitting'" in str(refusal.value)
 
 
 def test_short_spans_and_last_times_that_rounding_misses() -> None:

@@ -165,9 +165,8 @@ double GramFlow<Scalar>::least_eigenvalue(const VectorIn<Scalar>& y) {
 // The motion ends near P(0) + 2‖T‖; 6 is for the number of steps, the factor by which
 // errors grow, and the iteration. A run for which it is too little is found out at its
 // end, by unpack(), and made again in factors.
-template <class Scalar>
-bool GramFlow<Scalar>::keeps_positivity(double least_eigenvalue, double rtol) {
-  return least_eigenvalue >= 6.0 * rtol * 2.0 * cost_.target_size();
+template <class Scalar> double GramFlow<Scalar>::safe_eigenvalue(double rtol) const {
+  return 6.0 * rtol * 2.0 * cost_.target_size();
 }
 
 template <class Scalar>

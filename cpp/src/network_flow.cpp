@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -61,11 +62,11 @@ public:
         flow_(cost) {
     flow_.pack(X_, Y_, state_);
     const double rtol = options.integrator.rtol;
-    const double least = flow_.least_eigenvalue(state_);
-    safe_ = flow_.keeps_positivity(least, rtol);
+    least_ = flow_.least_eigenvalue(state_);
+    safe_ = flow_.keeps_positivity(least_, rtol);
     // Steps of the splitting err in proportion to P, but for rounding.
-    const double epsilon = std::numeric_limits<Scalar>::epsilon();
-    accurate_ = flow_.keeps_positivity(rtol * least, epsilon);
+    accurate_from_ =
+        flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
   }
 
   // False when positivity is not safe, or was lost after all.
@@ -73,7 +74,8 @@ public:
     return safe_ && run(flow_, state_, options_, nullptr, nullptr, control, record);
   }
 
-  // False when steps would have to become too short to pay.
+  // False when steps would have to become too short to pay. Where the splitting is
+  // asked for by name, what it does not suit is refused instead.
   bool split(Control& control, FlowRecord<Scalar>& record);
 
 private:
@@ -99,8 +101,9 @@ private:
   Matrix<Scalar> Y_;
   GramFlow<Scalar> flow_;
   Vector<Scalar> state_;
-  bool safe_ = false;     // to integrate
-  bool accurate_ = false; // to split
+  double least_ = 0.0;         // eigenvalue of P
+  double accurate_from_ = 0.0; // that the splitting asks for
+  bool safe_ = false;          // to integrate
 };
 
 template <class Scalar>
@@ -180,14 +183,32 @@ template <class Scalar> typename GramRun<Scalar>::Plan GramRun<Scalar>::plan() {
 
 template <class Scalar>
 bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
-  if (!accurate_ || !options_.events.empty()) {
+  if (!options_.events.empty()) {
+    return false;
+  }
+  const bool chosen = options_.integrator.method == "splitting";
+  const bool accurate = least_ >= accurate_from_;
+  if (chosen && !accurate) {
+    std::ostringstream message;
+    message << "init must be larger beside the target with method='splitting' and rtol="
+            << options_.integrator.rtol << ": the least eigenvalue of P must be "
+            << accurate_from_ << " or more, to stand out from rounding, not " << least_
+            << " ('auto' takes it)";
+    throw std::invalid_argument(message.str());
+  }
+  if (!accurate) {
     return false;
   }
   const auto& data = cost_.data();
   const auto plan = this->plan();
-  const bool chosen = options_.integrator.method == "splitting";
-  if (!std::isfinite(plan.stiffness) ||
-      !std::isfinite(static_cast<double>(plan.levels.lam)) || (!chosen && !plan.pays)) {
+  const bool finite = std::isfinite(plan.stiffness + plan.levels.residual) &&
+                      std::isfinite(static_cast<double>(plan.levels.lam));
+  if (chosen && !finite) {
+    throw std::invalid_argument("init must not be so large with method='splitting': "
+                                "fourth powers of P overflow "
+                                "('auto' takes it)");
+  }
+  if (!finite || (!chosen && !plan.pays)) {
     return false;
   }
   FlowOptions options = options_;
@@ -253,11 +274,8 @@ void run_network_flow(Cost<Scalar>& cost,
     teller.begin();
   }
   if (method == "splitting") {
-    throw std::invalid_argument(
-        "method must not be 'splitting' here: it takes the plain cost, two layers of "
-        "unit rates and scale with d_in + d_out hidden units or more and no weights "
-        "tiny beside rounding, and neither events, save_weights, save_gram nor "
-        "step_size");
+    throw std::invalid_argument("method must not be 'splitting' here: the run can't be "
+                                "made in Gram form, or leaves the finite numbers");
   }
   FactorFlow<Scalar> flow(cost, shape);
   run_flow<Scalar>(flow, weights, options, std::move(special), control, record);

@@ -229,6 +229,20 @@ def gradient_flow(
     )
     crossings = events_of.crossing_rules(names, known["kappa"], top)
     spectrum = observing.spectrum(task, known["kappa"])
+    if method == "splitting":
+        units, needed = len(layers[0]), sum(task.shape)
+        _check_splitting(
+            ("step_size must be None", step_size, step_size is None),
+            ("save_weights must be False", save_weights, not save_weights),
+            ("save_gram must be False", save_gram, not save_gram),
+            ("events must be ()", [e["name"] for e in event_names], not event_rules),
+            ("observe must be without 'crossing_times'", names, not crossings),
+            ("learning_rates must be 1", rates, set(rates) == {1.0}),
+            ("scale must be 1", scale, scale == 1.0),
+            ("task must have the plain mean squared error", task, task.plain),
+            ("init must have two layers", len(layers), len(layers) == 2),
+            (f"init must have {needed} hidden units or more", units, units >= needed),
+        )
     _check_memory(
         len(points),
         top,
@@ -275,6 +289,16 @@ def gradient_flow(
     return trajectory.checked(
         raise_on_failure=raise_on_failure, raised=record["raised"]
     )
+
+
+def _check_splitting(*conditions: tuple[str, Any, bool]) -> None:
+    """Refuse what the splitting does not cover: (condition, what was, whether met)."""
+    for condition, value, met in conditions:
+        if not met:
+            message = (
+                f"{condition} with method='splitting', not {value} ('auto' takes it)"
+            )
+            raise ValueError(message)
 
 
 def _located(

@@ -60,9 +60,12 @@ public:
   pack(const ConstBlock<Scalar>& X, const ConstBlock<Scalar>& Y, Vector<Scalar>& y);
   // Of P, from above, but in the right order; 0 when P is not positive definite.
   [[nodiscard]] double least_eigenvalue(const VectorIn<Scalar>& y);
-  // True when the flow from there, with errors per step of rtol times its motion, has a
-  // wide margin to an indefinite P.
-  [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol);
+  // The least eigenvalue from which the flow, with errors per step of rtol times its
+  // motion, has a wide margin to an indefinite P.
+  [[nodiscard]] double safe_eigenvalue(double rtol) const;
+  [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol) const {
+    return least_eigenvalue >= safe_eigenvalue(rtol);
+  }
   // A network with n hidden units, [X; Y] triangular; false when P is not positive
   // definite. Where it may be singular, pivots that rounding left negative count as 0.
   bool unpack(const VectorIn<Scalar>& y,
