@@ -55,6 +55,22 @@ def test_keeps_its_tolerance_at_every_save_point(
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=allowed)
 
 
+@pytest.mark.parametrize("rtol", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize(
+    "times", [np.linspace(0, 3.0, 150), np.geomspace(1e-3, 300.0, 150)]
+)
+def test_keeps_it_where_many_points_lie_in_a_step(
+    problem: tuple[lf.Network, lf.Trajectory], times: Any, rtol: float
+) -> None:
+    """Most are then read off polynomials."""
+    network, _ = problem
+    found = run(network, times=times, rtol=rtol)
+    exact = run(network, times=times, rtol=1e-10, method="dop853")
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < rtol
+
+
 def test_the_last_network_goes_on(problem: tuple[lf.Network, lf.Trajectory]) -> None:
     network, exact = problem
     found = run(network, rtol=1e-6)

@@ -37,14 +37,15 @@ public:
 
   // All that lie before `end`, within the step that the integrator has made.
   void save_until(double end, Integrator<Scalar>& integrator) {
-    constexpr std::size_t most = 8; // at once
-    while (!done() && !stopped() && next() < end) {
-      const auto first = options_.times.begin() + static_cast<std::ptrdiff_t>(next_);
-      auto last = first;
-      while (last != options_.times.end() && *last < end &&
-             static_cast<std::size_t>(last - first) < most) {
-        ++last;
-      }
+    constexpr std::ptrdiff_t most = 8; // at once
+    const auto begin = options_.times.begin();
+    const auto within = std::lower_bound(begin + at(), options_.times.end(), end);
+    if (begin + at() != within) {
+      integrator.expect({begin + at(), within});
+    }
+    while (begin + at() != within && !stopped()) {
+      const auto first = begin + at();
+      const auto last = first + std::min(most, within - first);
       states_.resize(options_.save_weights ? flow_.size() : flow_.visible(), most);
       integrator.interpolate({first, last}, states_);
       for (Index i = 0; i < last - first && !stopped(); ++i) {
@@ -74,6 +75,8 @@ public:
   }
 
 private:
+  [[nodiscard]] std::ptrdiff_t at() const { return static_cast<std::ptrdiff_t>(next_); }
+
   Flow<Scalar>& flow_;
   const FlowOptions& options_;
   FlowRecord<Scalar>& record_;

@@ -3,6 +3,7 @@
 #include <Eigen/Cholesky>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -16,6 +17,11 @@ namespace {
 // correction drives apart and the Riccati flow together, gain less.
 constexpr double kSharpness = 1.0 / 15.0;
 
+// Where the dense output is looked at for its own sake; no nodes of a polynomial.
+constexpr std::array<double, 2> kChecks = {0.25, 0.75};
+// What a polynomial through solved points may err, of the tolerance.
+constexpr double kNodeShare = 0.1;
+
 // First `modes` entries one by one, the last one for the rest, plus a constant.
 template <class Scalar>
 auto spread(const Vector<Scalar>& values, Index size, Scalar constant = 0) {
@@ -24,68 +30,15 @@ auto spread(const Vector<Scalar>& values, Index size, Scalar constant = 0) {
   });
 }
 
-// k = C² + λC − K in the lower triangle; K holds its own.
-template <class Scalar, class In, class Out>
-void correction_slope(const In& C, Scalar lam, const Matrix<Scalar>& K, Out&& k) {
-  gram_nt<Scalar>(C, k);
-  for (Index j = 0; j < C.cols(); ++j) {
-    const Index below = C.rows() - j;
-    k.col(j).tail(below) += lam * C.col(j).tail(below) - K.col(j).tail(below);
-  }
-}
-
 } // namespace
-
-// Power sums of the eigenvalues of PJ are traces of its powers; (PJ)² = [[a, −cᵀ], [c,
-// e]].
-template <class Scalar>
-Levels<Scalar> fitted_levels(const GramFlow<Scalar>& flow, const VectorIn<Scalar>& y) {
-  const auto [A, C1, C2] = flow.blocks(y);
-  const Index d_in = C1.rows();
-  const Index d_out = C2.rows();
-  Matrix<Scalar> a = Matrix<Scalar>::Zero(d_in, d_in);
-  Matrix<Scalar> e = Matrix<Scalar>::Zero(d_out, d_out);
-  Matrix<Scalar> c = Matrix<Scalar>::Zero(d_out, d_in);
-  add_product<Scalar>(Scalar(1), C1, C1, a);
-  add_product_tn<Scalar>(Scalar(-1), A, A, a);
-  add_product<Scalar>(Scalar(1), C2, C2, e);
-  add_product_nt<Scalar>(Scalar(-1), A, A, e);
-  add_product<Scalar>(Scalar(1), A, C1, c);
-  add_product<Scalar>(Scalar(-1), C2, A, c);
-  const auto inner = [](const auto& left, const auto& right) {
-    return left.template cast<double>()
-        .cwiseProduct(right.template cast<double>())
-        .sum();
-  };
-  const double s1 = static_cast<double>(C1.trace()) - static_cast<double>(C2.trace());
-  const double s2 = static_cast<double>(a.trace()) + static_cast<double>(e.trace());
-  const double s3 = inner(a, C1) - 2.0 * inner(c, A) - inner(e, C2);
-  const auto n = static_cast<double>(d_in + d_out);
-  const double determinant = s1 * s1 - n * s2; // of λs2 − μs1 = −s3, λs1 − μn = −s2
-  double lam = 0.0;
-  double mu = 0.0;
-  if (determinant < 0.0) {
-    lam = (n * s3 - s1 * s2) / determinant;
-    mu = (s1 * s3 - s2 * s2) / determinant;
-  }
-  if (!(mu > 0.0)) {
-    mu = 0.0;
-    lam = s2 > 0.0 ? -s3 / s2 : 0.0;
-  }
-  const double s4 = inner(a, a) + inner(e, e) - 2.0 * inner(c, c);
-  const double off = s4 + lam * lam * s2 + n * mu * mu + 2.0 * lam * s3 -
-                     2.0 * mu * s2 - 2.0 * lam * mu * s1;
-  return {static_cast<Scalar>(lam),
-          static_cast<Scalar>(mu),
-          s4 > 0.0 ? std::sqrt(std::max(off, 0.0) / s4) : 0.0};
-}
 
 template <class Scalar>
 SplittingMethod<Scalar>::SplittingMethod(
     const GramFlow<Scalar>& flow,
     std::shared_ptr<const SingularVectors<Scalar>> basis,
     Levels<Scalar> levels)
-    : flow_(flow), riccati_(std::move(basis), levels.lam, levels.mu) {}
+    : flow_(flow), riccati_(std::move(basis), levels.lam, levels.mu),
+      correction_(flow, levels) {}
 
 // K⁻¹ in blocks, by Cholesky factors of K22 and of K's Schur complement H:
 //     (K⁻¹)11 = H⁻¹,  (K⁻¹)21 = −K22⁻¹GH⁻¹,  (K⁻¹)22 = K22⁻¹ + K22⁻¹GH⁻¹GᵀK22⁻¹.
@@ -101,38 +54,39 @@ bool SplittingMethod<Scalar>::riccati(double time,
   k22_ = C2;
   k22_.diagonal() += spread<Scalar>(rates_.N, d_out, -half);
   const Eigen::LLT<Eigen::Ref<Matrix<Scalar>>> lower22(k22_);
-  cross_ = A;
+  cross_ = A.transpose(); // of G: Eigen solves from the right in half the time
   cross_.diagonal() -= riccati_.sigma();
-  lower22.matrixL().solveInPlace(cross_);
+  lower22.matrixU().template solveInPlace<Eigen::OnTheRight>(cross_);
   k11_.resize(d_in, d_in);
-  gram_tn<Scalar>(cross_, k11_);
+  gram_nt<Scalar>(cross_, k11_);
   k11_ = C1 - k11_; // the lower triangle counts
   k11_.diagonal() += spread<Scalar>(rates_.N, d_in, half);
   const Eigen::LLT<Eigen::Ref<Matrix<Scalar>>> lower11(k11_);
   if (lower22.info() != Eigen::Success || lower11.info() != Eigen::Success) {
     return false;
   }
-  lower22.matrixU().solveInPlace(cross_); // K22⁻¹G
+  lower22.matrixL().template solveInPlace<Eigen::OnTheRight>(cross_); // (K22⁻¹G)ᵀ
   const Vector<Scalar> h_in = spread<Scalar>(rates_.h, d_in);
   const Vector<Scalar> h_out = spread<Scalar>(rates_.h, d_out);
   if (product_only) {
-    lower11.matrixU().template solveInPlace<Eigen::OnTheRight>(cross_);
-    lower11.matrixL().template solveInPlace<Eigen::OnTheRight>(cross_);
-    A = h_out.asDiagonal() * cross_ * h_in.asDiagonal();
+    core_ = cross_.transpose();
+    lower11.matrixU().template solveInPlace<Eigen::OnTheRight>(core_);
+    lower11.matrixL().template solveInPlace<Eigen::OnTheRight>(core_);
+    A = h_out.asDiagonal() * core_ * h_in.asDiagonal();
     A.diagonal() += riccati_.sigma();
     return true;
   }
-  inverse_.setIdentity(d_in, d_in);
-  lower11.matrixL().solveInPlace(inverse_);
-  gram_tn<Scalar>(inverse_, k11_);
-  mirror<Scalar>(k11_);
+  const auto invert = [this](const auto& lower, Matrix<Scalar>& K) {
+    inverse_ = lower.matrixL();
+    invert_lower<Scalar>(inverse_);
+    gram_tn<Scalar>(inverse_, K);
+    mirror<Scalar>(K);
+  };
+  invert(lower11, k11_);
   core_.setZero(d_out, d_in);
-  add_product<Scalar>(Scalar(1), cross_, k11_, core_);
-  inverse_.setIdentity(d_out, d_out);
-  lower22.matrixL().solveInPlace(inverse_);
-  gram_tn<Scalar>(inverse_, k22_);
-  mirror<Scalar>(k22_);
-  add_product_nt<Scalar>(Scalar(1), core_, cross_, k22_);
+  add_product_tn<Scalar>(Scalar(1), cross_, k11_, core_);
+  invert(lower22, k22_);
+  add_product<Scalar>(Scalar(1), core_, cross_, k22_);
   A = h_out.asDiagonal() * core_ * h_in.asDiagonal();
   A.diagonal() += riccati_.sigma();
   C1 = -(h_in.asDiagonal() * k11_ * h_in.asDiagonal());
@@ -140,42 +94,6 @@ bool SplittingMethod<Scalar>::riccati(double time,
   C2 = -(h_out.asDiagonal() * k22_ * h_out.asDiagonal());
   C2.diagonal() += spread<Scalar>(rates_.N, d_out, half);
   return true;
-}
-
-// The classical Runge-Kutta method of order 4, for C1 and C2 one after the other.
-template <class Scalar>
-void SplittingMethod<Scalar>::correct(double time,
-                                      Vector<Scalar>& y,
-                                      Vector<Scalar>* slope) {
-  const auto state = flow_.mutable_blocks(y);
-  const auto h = static_cast<Scalar>(time);
-  const auto move = [&](auto C, Scalar lam, Matrix<Scalar>& K) {
-    K.diagonal().array() += riccati_.mu();
-    slope_of_.resize(C.rows(), C.cols());
-    correction_slope<Scalar>(C, lam, K, slope_of_);
-    sum_ = slope_of_;
-    if (slope != nullptr) {
-      mirror<Scalar>(sum_);
-      Eigen::Map<Matrix<Scalar>>(
-          slope->data() + (C.data() - y.data()), C.rows(), C.cols()) = sum_;
-    }
-    const Scalar reach[] = {0.5, 0.5, 1};
-    const Scalar weight[] = {2, 2, 1};
-    for (int i = 0; i < 3; ++i) {
-      stage_ = C + reach[i] * h * slope_of_;
-      mirror<Scalar>(stage_);
-      correction_slope<Scalar>(stage_, lam, K, slope_of_);
-      sum_ += weight[i] * slope_of_;
-    }
-    C += h / Scalar(6) * sum_;
-    mirror<Scalar>(C);
-  };
-  k11_.resize(state.C1.rows(), state.C1.cols());
-  gram_tn<Scalar>(state.A, k11_);
-  move(state.C1, riccati_.lam(), k11_);
-  k22_.resize(state.C2.rows(), state.C2.cols());
-  gram_nt<Scalar>(state.A, k22_);
-  move(state.C2, -riccati_.lam(), k22_);
 }
 
 // With I = ∫G dt to the end of time, C1 still changes by −(TᵀI + IᵀT) and C2 by −(TIᵀ +
@@ -199,7 +117,7 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
   outputs_->compute(C2);
   left_ = outputs_->vectors().transpose() * cross_ * inputs_->vectors();
   core_.resize(left_.rows(), left_.cols());
-  linear(std::numeric_limits<double>::infinity(), core_); // cross_ = I
+  linear(std::numeric_limits<double>::infinity(), core_, true); // cross_ = I
   const Index m = riccati_.modes();
   const auto rest = static_cast<double>(cross_.norm());
   const auto change =
@@ -213,7 +131,9 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
 }
 
 template <class Scalar>
-void SplittingMethod<Scalar>::linear(double time, Eigen::Ref<Matrix<Scalar>> out) {
+void SplittingMethod<Scalar>::linear(double time,
+                                     Eigen::Ref<Matrix<Scalar>> out,
+                                     bool integral) {
   core_.resize(left_.rows(), left_.cols());
   cross_.resize(left_.rows(), left_.cols());
   for (Index j = 0; j < left_.cols(); ++j) {
@@ -234,7 +154,9 @@ void SplittingMethod<Scalar>::linear(double time, Eigen::Ref<Matrix<Scalar>> out
     add_product_nt<Scalar>(Scalar(1), inverse_, inputs_->vectors(), M);
   };
   back(core_);
-  back(cross_);
+  if (integral) {
+    back(cross_);
+  }
   out = core_;
   out.diagonal() += riccati_.sigma();
 }
@@ -244,10 +166,11 @@ double
 SplittingMethod<Scalar>::attempt(System<Scalar>& system, Step<Scalar>& step, double h) {
   step.h = h;
   step.end_slope = 1;
+  nodes_.clear();
   if (last_) {
     step.next = step.y;
     auto [A, C1, C2] = flow_.mutable_blocks(step.next);
-    linear(h, A);
+    linear(h, A, true);
     const Index m = riccati_.modes();
     sum_.setZero(C1.rows(), C1.cols()); // TᵀI
     sum_.topRows(m) = riccati_.sigma().asDiagonal() * cross_.topRows(m);
@@ -259,25 +182,23 @@ SplittingMethod<Scalar>::attempt(System<Scalar>& system, Step<Scalar>& step, dou
     ++step.evaluations;
     return 0.0;
   }
-  slope_.setZero(step.y.size());
-  quarter_ = step.y;
-  correct(h / 4, quarter_, &slope_);
-  half_ = step.y;
-  correct(h / 2, half_);
+  correction_.begin(step.y);
+  correction_.from_start(h / 4, quarter_);
+  correction_.from_start(h / 2, half_);
   single_ = half_;
   step.next = quarter_;
   bool solved = riccati(h, single_, false) && riccati(h / 2, step.next, false);
   if (solved) {
-    correct(h / 2, single_);
+    correction_.apply(h / 2, single_);
     middle_ = flow_.blocks(step.next).A;
-    correct(h / 2, step.next);
+    correction_.apply(h / 2, step.next);
     solved = riccati(h / 2, step.next, false);
   }
   if (!solved) {
     step.next.setConstant(static_cast<Scalar>(kNaN));
     return kNaN;
   }
-  correct(h / 4, step.next);
+  correction_.apply(h / 4, step.next);
   single_ -= step.next;
   const Index shown = flow_.visible();
   const double error = std::hypot(
@@ -300,12 +221,11 @@ double SplittingMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
     return 0.0;
   }
   constexpr double never = std::numeric_limits<double>::infinity();
-  looking_ = step.y;
-  correct(step.h / 8, looking_);
+  correction_.from_start(step.h / 8, looking_);
   if (!riccati(step.h / 4, looking_, false)) {
     return never;
   }
-  correct(step.h / 4, looking_);
+  correction_.apply(step.h / 4, looking_);
   if (!riccati(step.h / 4, looking_, true)) {
     return never;
   }
@@ -316,10 +236,10 @@ double SplittingMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
     return static_cast<double>(core_.norm());
   };
   const double most = 1.01 * left(flow_.blocks(step.y).A);
-  shown_.resize(flow_.visible());
-  for (const double theta : {0.25, 0.75}) {
-    if (!look(step, theta, shown_) ||
-        left(shown_.reshaped(middle_.rows(), middle_.cols())) > most) {
+  checks_.resize(flow_.visible(), 2);
+  for (Index i = 0; i < 2; ++i) {
+    if (!look(step, kChecks.at(static_cast<std::size_t>(i)), checks_.col(i)) ||
+        left(checks_.col(i).reshaped(middle_.rows(), middle_.cols())) > most) {
       return never;
     }
   }
@@ -335,15 +255,24 @@ void SplittingMethod<Scalar>::early_correction(const Step<Scalar>& step,
   const double x2 = x * x;
   const double x3 = x2 * x;
   const auto c = [](double value) { return static_cast<Scalar>(value); };
-  y.noalias() = c(1.0 - 7.0 * x2 + 6.0 * x3) * step.y +
-                c((x - 3.0 * x2 + 2.0 * x3) * step.h / 2.0) * slope_ +
-                c(8.0 * (x2 - x3)) * quarter_ + c(2.0 * x3 - x2) * half_;
+  const Index rest = flow_.visible();
+  const Index n = step.y.size() - rest;
+  y.resize(step.y.size());
+  y.head(rest) = step.y.head(rest);
+  y.tail(n).noalias() =
+      c(1.0 - 7.0 * x2 + 6.0 * x3) * step.y.tail(n) +
+      c((x - 3.0 * x2 + 2.0 * x3) * step.h / 2.0) * correction_.slope().tail(n) +
+      c(8.0 * (x2 - x3)) * quarter_.tail(n) + c(2.0 * x3 - x2) * half_.tail(n);
 }
 
 template <class Scalar>
 bool SplittingMethod<Scalar>::look(const Step<Scalar>& step,
                                    double theta,
                                    Eigen::Ref<Vector<Scalar>> A) {
+  if (last_) {
+    linear(theta * step.h, A.reshaped(left_.rows(), left_.cols()), false);
+    return true;
+  }
   early_correction(step, theta * step.h / 2.0, looking_);
   const bool solved = riccati(theta * step.h, looking_, true);
   // θ³(a + bθ) through the changes at 1/2 and 1.
@@ -354,25 +283,86 @@ bool SplittingMethod<Scalar>::look(const Step<Scalar>& step,
   return solved;
 }
 
+// Solving for A costs as much as a right-hand side; a polynomial through A at some
+// times costs next to nothing. It is taken where it meets the solution at two other
+// times, and where its nodes are fewer than half of the points.
+template <class Scalar>
+void SplittingMethod<Scalar>::expect(const Step<Scalar>& step,
+                                     std::span<const double> thetas,
+                                     double tolerance) {
+  nodes_.clear();
+  if (thetas.size() < (last_ ? 10 : 4)) {
+    return;
+  }
+  const Index shown = flow_.visible();
+  nodes_.reserve(shown);
+  nodes_.value(0) = step.y.head(shown);
+  nodes_.value(1) = step.next.head(shown);
+  if (last_) {
+    checks_.resize(shown, 2);
+    look(step, nodes_.node(2), nodes_.value(2));
+    look(step, kChecks[0], checks_.col(0));
+    look(step, kChecks[1], checks_.col(1));
+  } else {
+    nodes_.value(2) = (middle_ + at_middle_).reshaped();
+  }
+  const double allowed = kNodeShare * tolerance;
+  const auto motion = static_cast<double>((nodes_.value(1) - nodes_.value(0)).norm());
+  // Of a polynomial on half the nodes, at the others; all nodes square it, relatively.
+  const auto squared = [motion](double error) { return error * error / motion; };
+  std::size_t solved = 0;
+  for (int level = 2; level <= nodes_.kTop; ++level) {
+    const int first = nodes_.count(level - 1);
+    const int fresh = nodes_.count(level) - first;
+    solved += static_cast<std::size_t>(fresh);
+    if (2 * solved > thetas.size()) {
+      return;
+    }
+    std::array<double, NodeInterpolation<Scalar>::kMost> at{};
+    for (int k = 0; k < fresh; ++k) {
+      at.at(static_cast<std::size_t>(k)) = nodes_.node(first + k);
+      if (!look(step, nodes_.node(first + k), nodes_.value(first + k))) {
+        return;
+      }
+    }
+    met_.resize(shown, fresh);
+    nodes_.evaluate({at.data(), static_cast<std::size_t>(fresh)}, level - 1, met_);
+    met_ -= nodes_.values(first, fresh);
+    const double coarse =
+        squared(static_cast<double>(met_.colwise().norm().maxCoeff()));
+    met_.resize(shown, 2);
+    nodes_.evaluate(kChecks, level, met_);
+    met_ -= checks_;
+    const auto error = static_cast<double>(met_.colwise().norm().maxCoeff());
+    if (std::max(coarse, error) <= allowed) {
+      nodes_.use(level);
+      return;
+    }
+    if (!(std::max(squared(coarse), squared(error)) <= allowed)) {
+      return;
+    }
+  }
+}
+
 template <class Scalar>
 void SplittingMethod<Scalar>::interpolate(const Step<Scalar>& step,
                                           std::span<const double> thetas,
                                           Eigen::Ref<Matrix<Scalar>> out) {
+  if (nodes_.ready()) {
+    nodes_.evaluate(thetas, out);
+    return;
+  }
   for (std::size_t i = 0; i < thetas.size(); ++i) {
     const double theta = thetas[i];
     auto A = out.col(static_cast<Index>(i));
     if (!(theta > 0.0)) {
       A = step.y.head(out.rows());
-    } else if (last_) {
-      linear(theta * step.h, A.reshaped(core_.rows(), core_.cols()));
     } else if (!look(step, theta, A)) {
       A.setConstant(static_cast<Scalar>(kNaN)); // not seen from θ = 1/4 to 1
     }
   }
 }
 
-template Levels<double> fitted_levels(const GramFlow<double>&, const VectorIn<double>&);
-template Levels<float> fitted_levels(const GramFlow<float>&, const VectorIn<float>&);
 template class SplittingMethod<double>;
 template class SplittingMethod<float>;
 

@@ -32,6 +32,9 @@ template <class Scalar> struct SingularVectors {
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
 
+// L ← L⁻¹ for a lower triangular matrix whose upper triangle is zero.
+template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L);
+
 // A direction that no symmetry makes orthogonal to anything.
 template <class Scalar> Vector<Scalar> unbiased_direction(Index size);
 

@@ -14,7 +14,8 @@
 // parts cancel, as e^{∓2κh}, and h is held near 1/κ.
 //
 // Dense output: Strang's composition at θh for A, and of what extrapolation changed at
-// h/2 and h, which is its error's leading term, θ³(a + bθ).
+// h/2 and h, which is its error's leading term, θ³(a + bθ). Where many points lie in a
+// step they are read off a polynomial through some of them.
 //
 // Once little is left to learn, C1 and C2 hardly move any more and the flow is the
 // linear one of lazy dynamics, G(t) = e^{−C2t}Ge^{−C1t}: where all that is neglected
@@ -26,22 +27,16 @@
 // of GramFlow: three Riccati solutions of two and five corrections of two, and one.
 #pragma once
 
+#include "linflow/correction.hpp"
 #include "linflow/gram.hpp"
+#include "linflow/levels.hpp"
+#include "linflow/nodes.hpp"
 #include "linflow/riccati.hpp"
 
 #include <memory>
 #include <string_view>
 
 namespace linflow {
-
-// λ and μ ≥ 0 of the two levels nearest, in least squares, to the spectrum of PJ.
-template <class Scalar> struct Levels {
-  Scalar lam = 0;
-  Scalar mu = 0;
-  double residual = 0.0; // ‖x² + λx − μ‖₂ / ‖x²‖₂ over the spectrum
-};
-template <class Scalar>
-Levels<Scalar> fitted_levels(const GramFlow<Scalar>& flow, const VectorIn<Scalar>& y);
 
 template <class Scalar> class SplittingMethod final : public Method<Scalar> {
 public:
@@ -56,18 +51,21 @@ public:
   double attempt(System<Scalar>& system, Step<Scalar>& step, double h) override;
   bool finishes(const Step<Scalar>& step, double tolerance) override;
   double finish_dense(System<Scalar>& system, Step<Scalar>& step) override;
+  void expect(const Step<Scalar>& step,
+              std::span<const double> thetas,
+              double tolerance) override;
   // The leading entries of states: A.
   void interpolate(const Step<Scalar>& step,
                    std::span<const double> thetas,
                    Eigen::Ref<Matrix<Scalar>> out) override;
 
 private:
-  // y ← the state after `time` of either flow. False when K is not positive definite.
+  // y ← the state after `time` of the Riccati flow. False when K is not positive
+  // definite.
   bool riccati(double time, Vector<Scalar>& y, bool product_only);
-  // `slope`, where given, becomes that of C1 and C2 at the start.
-  void correct(double time, Vector<Scalar>& y, Vector<Scalar>* slope = nullptr);
-  // out = A at `time` after the state that finishes() has seen; ∫G dt into cross_.
-  void linear(double time, Eigen::Ref<Matrix<Scalar>> out);
+  // out = A at `time` after the state that finishes() has seen; the integral of G until
+  // then into cross_, where it is asked for.
+  void linear(double time, Eigen::Ref<Matrix<Scalar>> out, bool integral);
   // A at t + θh by one step from the start; false when that can't be solved.
   bool look(const Step<Scalar>& step, double theta, Eigen::Ref<Vector<Scalar>> A);
   // The start of the step, corrected by `time` ≤ h/2.
@@ -76,19 +74,21 @@ private:
   const GramFlow<Scalar>& flow_;
   Riccati<Scalar> riccati_;
   RiccatiRates<Scalar> rates_;
+  Correction<Scalar> correction_;
   Vector<Scalar> single_;  // the step made at once, then less the one made in two
   Vector<Scalar> change_;  // what extrapolation adds to A of the former
   Vector<Scalar> quarter_; // the start, corrected by h/4
   Vector<Scalar> half_;    // by h/2
-  Vector<Scalar> slope_;   // of the correction at the start
   Vector<Scalar> looking_; // a state on the way to a dense output
-  Vector<Scalar> shown_;
+  Matrix<Scalar> checks_;  // A at two times within the step
+  Matrix<Scalar> met_;     // the polynomial there, less the same
+  NodeInterpolation<Scalar> nodes_;
   Matrix<Scalar> middle_;    // A of Strang's step h/2
   Matrix<Scalar> at_middle_; // what two of half the size, extrapolated, change there
   Matrix<Scalar> k11_, k22_, cross_, core_, inverse_;
-  Matrix<Scalar> slope_of_, stage_, sum_; // of corrections
-  bool last_ = false;                     // the step is the linear one
-  double looked_for_ = kNaN;              // ‖G‖ when finishes() was last in vain
+  Matrix<Scalar> sum_;
+  bool last_ = false;        // the step is the linear one
+  double looked_for_ = kNaN; // ‖G‖ when finishes() was last in vain
   std::unique_ptr<SymmetricEigen<Scalar>> inputs_, outputs_; // of C1 and C2
   Matrix<Scalar> left_;                                      // G in their eigenbases
 };

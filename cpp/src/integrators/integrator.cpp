@@ -40,9 +40,8 @@ Integrator<Scalar>::Integrator(System<Scalar>& system,
       stabilised_(std::make_unique<Chebyshev<Scalar>>()), special_(std::move(special)),
       switching_(options.method == "auto"),
       step_(system.size(),
-            std::max({explicit_->slope_count(),
-                      stabilised_->slope_count(),
-                      special_ ? special_->slope_count() : Index(0)})) {
+            special_ ? special_->slope_count()
+                     : std::max(explicit_->slope_count(), stabilised_->slope_count())) {
   if (options.method == "rkc2") {
     method_ = stabilised_.get();
   } else if (special_) {
@@ -180,6 +179,14 @@ template <class Scalar> bool Integrator<Scalar>::prepare_dense() {
   proposed_ = step_.h * std::max(factor, 0.3);
   ++segments_.back().rejected;
   return false;
+}
+
+template <class Scalar> void Integrator<Scalar>::expect(std::span<const double> times) {
+  thetas_.clear();
+  for (const double t : times) {
+    thetas_.push_back((t - step_.t) / step_.h);
+  }
+  method_->expect(step_, thetas_, tolerance());
 }
 
 template <class Scalar>

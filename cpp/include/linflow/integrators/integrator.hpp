@@ -14,6 +14,7 @@
 
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,9 @@ public:
   // To be called before interpolate(): false when the step is too long for its dense
   // output, and has to be attempted again (shorter; that is arranged).
   bool prepare_dense();
+  // All times in the step that interpolate() will be asked for: more of them may cost
+  // less than one by one.
+  void expect(std::span<const double> times);
   // y(t) within the step that attempt() made, as many leading entries as out has.
   void interpolate(double t, Vector<Scalar>& out);
   // The same at some times at once, a column for each.
@@ -90,6 +94,7 @@ private:
   Step<Scalar> step_;
   PiController controller_;
   std::vector<Segment> segments_;
+  std::vector<double> thetas_; // expected
   Vector<Scalar> start_;
   Vector<Scalar> direction_; // of the power iteration, kept from one to the next
   double start_size_ = 0.0;  // ‖y(0)‖

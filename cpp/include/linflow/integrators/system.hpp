@@ -92,6 +92,11 @@ public:
   virtual bool finishes(const Step<Scalar>& /*step*/, double /*tolerance*/) {
     return false;
   }
+  // All points of the finished step that interpolate() will be asked for, ascending,
+  // after finish_dense(); `tolerance` is what the step may err.
+  virtual void expect(const Step<Scalar>& /*step*/,
+                      std::span<const double> /*thetas*/,
+                      double /*tolerance*/) {}
   // y(t + θh) of the finished step, as linflow::interpolate does from its slopes.
   virtual void interpolate(const Step<Scalar>& step,
                            std::span<const double> thetas,
