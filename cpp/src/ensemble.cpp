@@ -2,10 +2,10 @@
 
 #include "linflow/batched_ensemble.hpp"
 #include "linflow/closed_form.hpp"
-#include "linflow/flow_steps.hpp"
 #include "linflow/lazy.hpp"
 #include "linflow/located_steps.hpp"
 #include "linflow/network.hpp"
+#include "linflow/network_flow_steps.hpp"
 #include "linflow/products.hpp"
 #include "linflow/self_consistent.hpp"
 
@@ -69,8 +69,8 @@ public:
       return *descent_;
     }
     if (kind_ == DynamicsKind::gradient_flow) {
-      flow_ = std::make_unique<FlowSteps<Scalar>>(
-          objective, start.X, start.Y, cell.step_size, most_steps_, rtol_);
+      flow_ = std::make_unique<NetworkFlowSteps<Scalar>>(
+          task, start.X, start.Y, cell.step_size, most_steps_, rtol_, every_step_);
       return *flow_;
     }
     // The levels of the law in the limit of width (theory §4).
@@ -130,7 +130,7 @@ private:
   Index most_steps_;
   double rtol_;
   bool every_step_;
-  std::unique_ptr<FlowSteps<Scalar>> flow_;
+  std::unique_ptr<NetworkFlowSteps<Scalar>> flow_;
   std::unique_ptr<Descent<Scalar>> descent_;
   std::unique_ptr<SelfConsistent<Scalar>> stepped_;
   std::unique_ptr<Solution<Scalar>> solution_;

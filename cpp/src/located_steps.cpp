@@ -97,13 +97,20 @@ template <class Scalar> void LocatedSteps<Scalar>::scan(double begin) {
   length_ = 2.0 * length;
 }
 
+template <class Scalar> double LocatedSteps<Scalar>::smooth_length(double begin) const {
+  // Intervals end a little before: rounding should not make a node lie beyond.
+  const double after = begin + 1e-9 * (1.0 + begin);
+  const double end = evaluator_->smooth_until(step_size_ * after) / step_size_;
+  return (1.0 - 1e-12) * end - begin;
+}
+
 template <class Scalar> void LocatedSteps<Scalar>::add_interval() {
   const bool follows = !intervals_.empty() && !intervals_.back().logs.empty();
   Interval now{intervals_.empty() ? 0.0 : intervals_.back().end, 0.0, {}};
   std::optional<Errors> end;
   now.logs.resize(static_cast<std::size_t>(kNodes));
   now.logs[0] = follows ? intervals_.back().logs.back() : look_log(now.begin);
-  length_ = std::min(length_, last_step_ - now.begin);
+  length_ = std::min({length_, last_step_ - now.begin, smooth_length(now.begin)});
   for (;; length_ *= 0.5) {
     if (length_ <= static_cast<double>(kNodes - 1)) {
       return scan(now.begin);

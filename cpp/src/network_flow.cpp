@@ -1,7 +1,7 @@
 #include "linflow/network_flow.hpp"
 
 #include "linflow/integrators/lie.hpp"
-#include "linflow/splitting.hpp"
+#include "linflow/split_flow.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -13,14 +13,6 @@
 
 namespace linflow {
 namespace {
-
-// Most of a splitting step over the one before: what happens within a step is judged at
-// its middle, which should be near in the logarithm of time.
-constexpr double kGrowth = 4.0;
-// Beyond it a step's own estimate says too little of what lies between its ends.
-constexpr double kLoosest = 1e-2;
-// Runs of a smaller ρt are nothing for it: C = N − hK⁻¹h would be left with ε/(ρt).
-constexpr double kShort = 1e-5;
 
 // Save points are told once, though a run may be made again in another form.
 class Teller {
@@ -79,14 +71,6 @@ public:
   bool split(Control& control, FlowRecord<Scalar>& record);
 
 private:
-  struct Plan {
-    Levels<Scalar> levels;
-    double first_step = 0.0;
-    double most_steps = 0.0; // half of what the other way costs
-    double stiffness = 0.0;  // ρt
-    bool pays = false;
-  };
-  Plan plan();
   bool run(GramFlow<Scalar>& flow,
            const Vector<Scalar>& state,
            const FlowOptions& options,
@@ -145,42 +129,6 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
   return true;
 }
 
-// What either way costs, in right-hand sides of GramFlow: from the stiffness ρt of the
-// run and the number of save points, and from how far the closed form is off (theory
-// §4). The numbers are fits to what bench/bench_flow.py counts.
-template <class Scalar> typename GramRun<Scalar>::Plan GramRun<Scalar>::plan() {
-  Plan plan;
-  plan.levels = fitted_levels<Scalar>(flow_, state_);
-  const auto lam = static_cast<double>(plan.levels.lam);
-  const double kappa =
-      std::sqrt(static_cast<double>(plan.levels.mu) + 0.25 * lam * lam) + 1e-100;
-  const double top_mode = cost_.target_size() + 1e-100;
-  const double rtol = options_.integrator.rtol;
-  const double span = options_.times.back();
-  const auto looks = static_cast<double>(options_.times.size());
-  const bool whole = options_.save_product || options_.spectrum.asks();
-
-  Vector<Scalar> slope(state_.size());
-  flow_.slope(state_, slope);
-  const double stiffness = flow_.radius_bound(state_) * span;
-  const double integrated = (safe_ ? 1.0 : 2.0) * (10.0 + 12.0 * std::sqrt(stiffness)) *
-                                std::pow(1e-4 / rtol, 1.0 / 6.0) +
-                            (safe_ ? 0.3 : 1.4) * looks;
-
-  // Time in which the first mode is learned; steps grow from there.
-  const double off = 0.2 * std::min(1.0, kappa / top_mode) * plan.levels.residual;
-  const double fineness = std::cbrt(std::max(off / rtol, 1.0));
-  const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
-  const double steps =
-      (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * fineness;
-  const double split = 15.0 + 19.0 * steps + (whole ? 2.0 : 1.4) * looks;
-  plan.pays = split < integrated;
-  plan.first_step = std::min(span, first / fineness);
-  plan.most_steps = 2.0 + 0.5 * integrated / 19.0;
-  plan.stiffness = stiffness;
-  return plan;
-}
-
 template <class Scalar>
 bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   if (!options_.events.empty()) {
@@ -200,46 +148,44 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
     return false;
   }
   const auto& data = cost_.data();
-  const auto plan = this->plan();
-  const bool finite = std::isfinite(plan.stiffness + plan.levels.residual) &&
-                      std::isfinite(static_cast<double>(plan.levels.lam));
-  if (chosen && !finite) {
+  const auto plan =
+      plan_split<Scalar>(flow_,
+                         state_,
+                         {.span = options_.times.back(),
+                          .looks = static_cast<double>(options_.times.size()),
+                          .whole = options_.save_product || options_.spectrum.asks(),
+                          .rtol = options_.integrator.rtol,
+                          .integrable = safe_});
+  if (chosen && !plan.sound()) {
     throw std::invalid_argument("init must not be so large with method='splitting': "
-                                "fourth powers of P overflow "
-                                "('auto' takes it)");
+                                "fourth powers of P overflow ('auto' takes it)");
   }
-  if (!finite || (!chosen && !plan.pays)) {
+  if (!plan.sound() || (!chosen && !plan.pays)) {
     return false;
   }
   FlowOptions options = options_;
-  if (plan.stiffness < kShort) {
+  if (!plan.long_enough()) {
     options.integrator.method = "auto";
     return run(flow_, state_, options, nullptr, nullptr, control, record);
   }
   const auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
-  const auto rotated = [&basis](const Matrix<Scalar>& A) {
-    return Matrix<Scalar>(basis->U.transpose() * A * basis->V);
-  };
-  QuadraticData<Scalar> own;
-  own.target.setZero(data.target.rows(), data.target.cols());
-  own.target.diagonal() = basis->values;
+  std::optional<Matrix<Scalar>> truth;
   if (data.truth) {
-    own.truth = rotated(*data.truth);
+    truth = basis->U.transpose() * *data.truth * basis->V;
   }
-  QuadraticCost<Scalar> cost(std::move(own));
-  GramFlow<Scalar> flow(cost, basis);
-  Vector<Scalar> state;
-  flow.pack(basis->V.transpose() * X_, basis->U.transpose() * Y_, state);
-  options.integrator.method = "splitting";
-  options.integrator.rtol = std::min(options_.integrator.rtol, kLoosest);
-  options.integrator.first_step = plan.first_step;
-  options.integrator.growth = kGrowth;
-  if (!chosen) {
-    options.integrator.most_steps = plan.most_steps;
+  SplitFlow<Scalar> split(basis, std::move(truth), X_, Y_);
+  options.integrator = plan.steps(options_.integrator);
+  if (chosen) {
+    options.integrator.most_steps = options_.integrator.most_steps;
   }
-  auto method = std::make_unique<SplittingMethod<Scalar>>(flow, basis, plan.levels);
-  return run(flow, state, options, std::move(method), basis.get(), control, record);
+  return run(split.flow,
+             split.state,
+             options,
+             split.method(plan.levels),
+             basis.get(),
+             control,
+             record);
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "linflow/objective.hpp"
 #include "linflow/products.hpp"
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -77,6 +78,10 @@ public:
     Evaluator& operator=(const Evaluator&) = delete;
     virtual ~Evaluator() = default;
     virtual void coordinates(double time, Matrix<Scalar>& out) = 0;
+    // A later time up to which they are smooth, but for errors of the solution.
+    virtual double smooth_until(double /*time*/) {
+      return std::numeric_limits<double>::infinity();
+    }
     // The same with C1 and C2 themselves, not in coordinates; only of solutions that
     // determine them.
     virtual void grams(double /*time*/,

@@ -40,6 +40,7 @@ public:
     return d_out() * d_in() + d_in() * d_in() + d_out() * d_out();
   }
   [[nodiscard]] Index visible() const override { return d_out() * d_in(); }
+  [[nodiscard]] double target_size() const { return cost_.target_size(); }
   [[nodiscard]] Index d_out() const override { return cost_.d_out(); }
   [[nodiscard]] Index d_in() const override { return cost_.d_in(); }
   void slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) override;

@@ -46,6 +46,7 @@ private:
 
   Errors look(double step);
   Errors look_log(double step);
+  [[nodiscard]] double smooth_length(double begin) const; // in steps
   void add_interval();
   void refine(Interval& interval);
   [[nodiscard]] double misfit(const std::vector<Errors>& logs) const;

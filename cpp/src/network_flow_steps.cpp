@@ -1,0 +1,55 @@
+#include "linflow/network_flow_steps.hpp"
+
+#include "linflow/gram.hpp"
+
+#include <cmath>
+
+namespace linflow {
+
+template <class Scalar>
+NetworkFlowSteps<Scalar>::NetworkFlowSteps(const EnsembleTask<Scalar>& task,
+                                           const Matrix<Scalar>& X,
+                                           const Matrix<Scalar>& Y,
+                                           double step_size,
+                                           Index most_steps,
+                                           double rtol,
+                                           bool every_step) {
+  integrate_ = [&task, &X, &Y, step_size, most_steps, rtol] {
+    return std::make_unique<FlowSteps<Scalar>>(
+        task.objective(), X, Y, step_size, most_steps, rtol);
+  };
+  const LayerShape shape{{X.rows(), X.cols(), Y.rows()}, {1.0, 1.0}, 1.0};
+  if (!every_step && GramFlow<Scalar>::fits(shape)) {
+    const auto& modes = task.modes();
+    split_ = std::make_unique<SplitSolution<Scalar>>(
+        modes.basis, X, Y, step_size * static_cast<double>(most_steps), rtol);
+    if (split_->pays()) {
+      steps_ = std::make_unique<LocatedSteps<Scalar>>(
+          *split_, modes.objective, step_size, most_steps);
+      return;
+    }
+    split_.reset();
+  }
+  steps_ = integrate_();
+}
+
+template <class Scalar> Errors NetworkFlowSteps<Scalar>::measure() {
+  const Errors errors = steps_->measure();
+  failed_ = split_ && !std::isfinite(errors.train);
+  return errors;
+}
+
+template <class Scalar> bool NetworkFlowSteps<Scalar>::confirm(Index best, Index last) {
+  if (failed_) {
+    steps_ = integrate_();
+    split_.reset();
+    failed_ = false;
+    return false;
+  }
+  return steps_->confirm(best, last);
+}
+
+template class NetworkFlowSteps<double>;
+template class NetworkFlowSteps<float>;
+
+} // namespace linflow

@@ -1,0 +1,107 @@
+#include "linflow/split_flow.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace linflow {
+namespace {
+
+// Most of a step over the one before: what happens within a step is judged at its
+// middle, which should be near in the logarithm of time.
+constexpr double kGrowth = 4.0;
+// Beyond it a step's own estimate says too little of what lies between its ends.
+constexpr double kLoosest = 1e-2;
+
+template <class Scalar>
+QuadraticData<Scalar> diagonal(const Vector<Scalar>& values,
+                               Index d_out,
+                               Index d_in,
+                               std::optional<Matrix<Scalar>> truth) {
+  QuadraticData<Scalar> data;
+  data.target.setZero(d_out, d_in);
+  data.target.diagonal() = values;
+  data.truth = std::move(truth);
+  return data;
+}
+
+} // namespace
+
+template <class Scalar> bool SplitPlan<Scalar>::sound() const {
+  return std::isfinite(stiffness + levels.residual + static_cast<double>(levels.lam));
+}
+
+template <class Scalar>
+IntegratorOptions SplitPlan<Scalar>::steps(const IntegratorOptions& given) const {
+  IntegratorOptions options = given;
+  options.method = "splitting";
+  options.rtol = std::min(given.rtol, kLoosest);
+  options.first_step = first_step;
+  options.growth = kGrowth;
+  options.most_steps = most_steps;
+  return options;
+}
+
+// The numbers are fits to what bench/bench_flow.py counts.
+template <class Scalar>
+SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
+                             const Vector<Scalar>& state,
+                             const SplitRequest& request) {
+  SplitPlan<Scalar> plan;
+  plan.levels = fitted_levels<Scalar>(flow, state);
+  const auto lam = static_cast<double>(plan.levels.lam);
+  const double kappa =
+      std::sqrt(static_cast<double>(plan.levels.mu) + 0.25 * lam * lam) + 1e-100;
+  const double top_mode = flow.target_size() + 1e-100;
+  const double rtol = request.rtol;
+
+  Vector<Scalar> slope(state.size());
+  flow.slope(state, slope);
+  plan.stiffness = flow.radius_bound(state) * request.span;
+  const double integrated = (request.integrable ? 1.0 : 2.0) *
+                                (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
+                                std::pow(1e-4 / rtol, 1.0 / 6.0) +
+                            (request.integrable ? 0.3 : 1.4) * request.looks;
+
+  // Time in which the first mode is learned; steps grow from there.
+  const double off = 0.2 * std::min(1.0, kappa / top_mode) * plan.levels.residual;
+  const double fineness = std::cbrt(std::max(off / rtol, 1.0));
+  const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
+  const double steps =
+      (1.0 + std::log(1.0 + request.span / first) / std::log(kGrowth)) * fineness;
+  const double split =
+      15.0 + 19.0 * steps + (request.whole ? 2.0 : 1.4) * request.looks;
+  plan.pays = split < integrated;
+  plan.first_step = std::min(request.span, first / fineness);
+  plan.most_steps = 2.0 + 0.5 * integrated / 19.0;
+  return plan;
+}
+
+template <class Scalar>
+SplitFlow<Scalar>::SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
+                             std::optional<Matrix<Scalar>> truth,
+                             const Matrix<Scalar>& X,
+                             const Matrix<Scalar>& Y)
+    : basis(std::move(given)),
+      cost(diagonal<Scalar>(basis->values, Y.rows(), X.rows(), std::move(truth))),
+      flow(cost, basis) {
+  flow.pack(basis->V.transpose() * X, basis->U.transpose() * Y, state);
+}
+
+template <class Scalar>
+std::unique_ptr<Method<Scalar>>
+SplitFlow<Scalar>::method(const Levels<Scalar>& levels) const {
+  return std::make_unique<SplittingMethod<Scalar>>(flow, basis, levels);
+}
+
+#define LINFLOW_INSTANTIATE(Scalar)                                                    \
+  template struct SplitPlan<Scalar>;                                                   \
+  template struct SplitFlow<Scalar>;                                                   \
+  template SplitPlan<Scalar> plan_split<Scalar>(                                       \
+      GramFlow<Scalar>&, const Vector<Scalar>&, const SplitRequest&);
+
+LINFLOW_INSTANTIATE(double)
+LINFLOW_INSTANTIATE(float)
+#undef LINFLOW_INSTANTIATE
+
+} // namespace linflow
