@@ -66,6 +66,19 @@ Errors QuadraticCost<Scalar>::errors(const Matrix<Scalar>& A, const Matrix<Scala
 }
 
 template <class Scalar>
+Errors QuadraticCost<Scalar>::errors(const Eigen::Ref<const Matrix<Scalar>>& A) const {
+  Errors out{0.0, data_.truth ? 0.0 : kNaN};
+  for (Index j = 0; j < A.cols(); ++j) {
+    out.train += static_cast<double>((A.col(j) - data_.target.col(j)).squaredNorm());
+    if (data_.truth) {
+      out.test += static_cast<double>((A.col(j) - data_.truth->col(j)).squaredNorm());
+    }
+  }
+  const auto size = static_cast<double>(A.size());
+  return {out.train / size, out.test / size};
+}
+
+template <class Scalar>
 double QuadraticCost<Scalar>::residual_size(const Matrix<Scalar>& A,
                                             const Matrix<Scalar>& G) {
   return std::sqrt(std::max(twice(A, G), 0.0));

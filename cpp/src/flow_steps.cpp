@@ -11,11 +11,9 @@
 namespace linflow {
 namespace {
 
-// Nodes at which errors are taken in a step of a dense output of degree p, when they
-// are polynomials of degree `factor` p in time. Beyond 2p they are smooth enough.
-Index node_count(int degree, int factor) {
-  return degree > 4 ? 13 : factor > 2 ? 7 : 2 * degree + 1;
-}
+// Nodes at which errors are taken in a step of a dense output of degree p: they are
+// polynomials of degree 2p in time in Gram form and 4p in factors, and smooth.
+Index node_count(int degree) { return degree > 4 ? 13 : 7; }
 
 template <class Scalar>
 QuadraticData<Scalar> quadratic(const Objective<Scalar>& objective) {
@@ -42,7 +40,6 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
       product_(objective.d_out(), objective.d_in()) {
   const LayerShape shape{{X.rows(), X.cols(), Y.rows()}, {1.0, 1.0}, 1.0};
   Vector<Scalar> start;
-  nonlinear_ = 2;
   if (GramFlow<Scalar>::fits(shape)) {
     auto gram = std::make_unique<GramFlow<Scalar>>(cost_);
     gram->pack(X, Y, start);
@@ -52,7 +49,6 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
     }
   }
   if (!flow_) {
-    nonlinear_ = 4;
     flow_ = std::make_unique<FactorFlow<Scalar>>(cost_, shape);
     start.resize(X.size() + Y.size());
     Eigen::Map<Matrix<Scalar>>(start.data(), X.cols(), X.rows()) = X.transpose();
@@ -104,7 +100,7 @@ template <class Scalar> bool FlowSteps<Scalar>::reach(double time) {
 
 template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
   const auto& step = integrator_->step();
-  const Index count = node_count(step.degree, nonlinear_);
+  const Index count = node_count(step.degree);
   const bool joined = !nodes_.empty();
   const Errors first = joined ? errors_.back() : Errors{};
   nodes_.clear();
@@ -113,15 +109,17 @@ template <class Scalar> void FlowSteps<Scalar>::fit_errors() {
     return;
   }
   nodes_ = chebyshev_nodes(count);
-  std::vector<double> times;
-  for (const double node : nodes_) {
-    times.push_back(step.t + node * step.h);
+  std::vector<double> times; // within
+  for (Index i = 1; i + 1 < count; ++i) {
+    times.push_back(step.t + nodes_[static_cast<std::size_t>(i)] * step.h);
   }
-  states_.resize(flow_->visible(), count);
+  states_.resize(flow_->visible(), count - 2);
   integrator_->interpolate(times, states_);
-  for (Index i = 0; i < count; ++i) {
-    errors_.push_back(i == 0 && joined ? first : flow_->look(states_.col(i), product_));
+  errors_.push_back(joined ? first : flow_->errors(step.y));
+  for (const auto& state : states_.colwise()) {
+    errors_.push_back(flow_->errors(state));
   }
+  errors_.push_back(flow_->errors(step.next));
 }
 
 template <class Scalar> Errors FlowSteps<Scalar>::measure() {

@@ -110,7 +110,11 @@ template <class Scalar> void LocatedSteps<Scalar>::add_interval() {
   std::optional<Errors> end;
   now.logs.resize(static_cast<std::size_t>(kNodes));
   now.logs[0] = follows ? intervals_.back().logs.back() : look_log(now.begin);
-  length_ = std::min({length_, last_step_ - now.begin, smooth_length(now.begin)});
+  // Two of one length rather than a long and a short one.
+  const double left = std::min(last_step_ - now.begin, smooth_length(now.begin));
+  if (length_ > 0.5 * left) {
+    length_ = length_ < left ? 0.5 * left : left;
+  }
   for (;; length_ *= 0.5) {
     if (length_ <= static_cast<double>(kNodes - 1)) {
       return scan(now.begin);
@@ -134,7 +138,7 @@ template <class Scalar> void LocatedSteps<Scalar>::add_interval() {
     intervals_.push_back(std::move(now));
     const double factor =
         0.9 * std::pow(coarse, -1.0 / static_cast<double>(kNodes - 1));
-    length_ *= std::clamp(factor, 0.5, 2.0);
+    length_ *= std::clamp(factor, 0.5, 4.0);
     return;
   }
 }

@@ -19,8 +19,14 @@ NetworkFlowSteps<Scalar>::NetworkFlowSteps(const EnsembleTask<Scalar>& task,
         task.objective(), X, Y, step_size, most_steps, rtol);
   };
   const LayerShape shape{{X.rows(), X.cols(), Y.rows()}, {1.0, 1.0}, 1.0};
-  if (!every_step && GramFlow<Scalar>::fits(shape)) {
-    const auto& modes = task.modes();
+  // Beyond, it would not pay; asking that in earnest costs ten right-hand sides.
+  constexpr double most_kappa = 0.02; // over ‖T‖
+  const double kappa =
+      0.5 * static_cast<double>(X.squaredNorm() / static_cast<Scalar>(X.rows()) +
+                                Y.squaredNorm() / static_cast<Scalar>(Y.rows()));
+  const auto& modes = task.modes();
+  const auto size = static_cast<double>(modes.basis->values.norm());
+  if (!every_step && GramFlow<Scalar>::fits(shape) && kappa < most_kappa * size) {
     split_ = std::make_unique<SplitSolution<Scalar>>(
         modes.basis, X, Y, step_size * static_cast<double>(most_steps), rtol);
     if (split_->pays()) {

@@ -10,6 +10,8 @@ namespace {
 // Most of a step over the one before: what happens within a step is judged at its
 // middle, which should be near in the logarithm of time.
 constexpr double kGrowth = 4.0;
+// Error of the closed form, over the tolerance, that needs no second step.
+constexpr double kNegligible = 0.3;
 // Beyond it a step's own estimate says too little of what lies between its ends.
 constexpr double kLoosest = 1e-2;
 
@@ -55,24 +57,34 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   const double top_mode = flow.target_size() + 1e-100;
   const double rtol = request.rtol;
 
+  // Time in which the first mode is learned.
+  const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
+  const double span =
+      request.until_best ? std::min(request.span, 2.0 * first) : request.span;
+
   Vector<Scalar> slope(state.size());
   flow.slope(state, slope);
-  plan.stiffness = flow.radius_bound(state) * request.span;
-  const double integrated = (request.integrable ? 1.0 : 2.0) *
-                                (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
-                                std::pow(1e-4 / rtol, 1.0 / 6.0) +
-                            (request.integrable ? 0.3 : 1.4) * request.looks;
+  plan.stiffness = flow.radius_bound(state) * span;
+  const double form = request.integrable ? 1.0 : 2.0;
+  const double each_look = request.integrable ? 0.3 : 1.4;
+  const double made = form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
+                      std::pow(1e-4 / rtol, 1.0 / 6.0);
+  // Errors at a few nodes of each step tell where a run ends.
+  const double integrated =
+      request.until_best ? 1.2 * made : made + each_look * request.looks;
 
-  // Time in which the first mode is learned; steps grow from there.
+  // Steps grow from there; where the closed form itself is right, and corrections to it
+  // do not grow (as e^{κt}), one does it all.
   const double off = 0.2 * std::min(1.0, kappa / top_mode) * plan.levels.residual;
   const double fineness = std::cbrt(std::max(off / rtol, 1.0));
-  const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
+  const bool at_once = off < kNegligible * rtol && kappa * request.span < 1.0;
   const double steps =
-      (1.0 + std::log(1.0 + request.span / first) / std::log(kGrowth)) * fineness;
+      at_once ? 1.0
+              : (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * fineness;
   const double split =
       15.0 + 19.0 * steps + (request.whole ? 2.0 : 1.4) * request.looks;
   plan.pays = split < integrated;
-  plan.first_step = std::min(request.span, first / fineness);
+  plan.first_step = at_once ? request.span : std::min(request.span, first / fineness);
   plan.most_steps = 2.0 + 0.5 * integrated / 19.0;
   return plan;
 }

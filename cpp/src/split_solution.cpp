@@ -8,7 +8,7 @@ namespace linflow {
 namespace {
 
 // Looks that it takes to find where a run ends and is best (located_steps.hpp).
-constexpr double kLooks = 25.0;
+constexpr double kLooks = 45.0;
 
 template <class Scalar>
 class SplitEvaluator final : public Solution<Scalar>::Evaluator {
@@ -118,6 +118,7 @@ SplitSolution<Scalar>::SplitSolution(
                              split_.state,
                              {.span = horizon,
                               .looks = kLooks,
+                              .until_best = true,
                               .rtol = rtol,
                               .integrable = flow.keeps_positivity(least, 5.0 * rtol)});
   pays_ = plan_.sound() && plan_.long_enough() && plan_.pays;

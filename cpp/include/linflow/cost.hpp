@@ -61,6 +61,8 @@ public:
   [[nodiscard]] Index d_in() const override { return data_.target.cols(); }
   void gradient(const Matrix<Scalar>& A, Matrix<Scalar>& G) override;
   Errors errors(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;
+  // Of the plain cost, without a gradient.
+  [[nodiscard]] Errors errors(const Eigen::Ref<const Matrix<Scalar>>& A) const;
   [[nodiscard]] double curvature() const override { return data_.curvature; }
   [[nodiscard]] const Matrix<Scalar>& target() const { return data_.target; }
   [[nodiscard]] const QuadraticData<Scalar>& data() const { return data_; }

@@ -2,8 +2,7 @@
 //
 // The integrator makes long steps with many virtual ones inside, so that what counts is
 // its right-hand sides: where a step holds more virtual steps than a polynomial through
-// the errors needs nodes, the errors are interpolated. In Gram form with a dense output
-// of degree p they are polynomials of degree 2p in time, and nothing is lost by that.
+// the errors needs nodes, the errors are interpolated.
 #pragma once
 
 #include "linflow/dynamics.hpp"
@@ -44,8 +43,7 @@ private:
   std::unique_ptr<Integrator<Scalar>> integrator_;
   double step_size_;
   double horizon_;
-  double rest_;   // a residual of this part of all there is to learn is none
-  int nonlinear_; // degree of the errors in the entries of the state
+  double rest_; // a residual of this part of all there is to learn is none
   Index step_ = 0;
   bool attempted_ = false; // the integrator stands before a step that is made
   bool resting_ = false;

@@ -83,7 +83,6 @@ private:
   Matrix<Scalar> half_out_; // TTᵀ/2
   Matrix<Scalar> G_;
   Matrix<Scalar> H_;
-  Matrix<Scalar> look_G_;
   Vector<Scalar> directions_[3]; // of C1, C2, G
   Vector<Scalar> images_[3];
 };

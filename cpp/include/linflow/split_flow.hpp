@@ -10,9 +10,10 @@ namespace linflow {
 
 // What a run asks for, and how far it would be integrated instead.
 struct SplitRequest {
-  double span = 0.0;  // of time
-  double looks = 0.0; // at A, within steps
-  bool whole = false; // A itself is to be seen, not just its errors
+  double span = 0.0;       // of time
+  double looks = 0.0;      // at A, within steps
+  bool until_best = false; // it is likely to end soon after the first modes are learned
+  bool whole = false;      // A itself is to be seen, not just its errors
   double rtol = 1e-6;
   bool integrable = true; // in Gram form; else in factors, at twice the cost
 };
