@@ -123,6 +123,19 @@ def test_residual_is_conserved_by_the_flow(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(after[:3], before[:3], rtol=1e-9)
 
 
+@pytest.mark.parametrize("size", [1e-70, 1e-45, 1e39, 1e70])
+def test_levels_scale(size: float, rng: np.random.Generator) -> None:
+    """As squares of the weights, whatever their units; beyond, fourth powers are."""
+    W1, W2 = rng.normal(size=(6, 3)), rng.normal(size=(4, 6))
+    one = lf.two_level(lf.Network(W1, W2))
+    other = lf.two_level(lf.Network(size * W1, size * W2))
+    given = lf.two_level(lf.Network(size * W1, size * W2), other.law)
+    expected = one.lam * size**2, one.mu * size**4, one.residual
+    for levels in (other, given):
+        np.testing.assert_allclose(levels[:3], expected, rtol=1e-9)
+        assert not levels.exact
+
+
 def test_wide_weights_are_compressed_first(rng: np.random.Generator) -> None:
     W1, W2 = rng.normal(size=(50, 3)), rng.normal(size=(2, 50))
     wide = lf.Network(W1, W2)

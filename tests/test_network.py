@@ -131,6 +131,7 @@ def test_expand_with_a_basis_of_ones_own(rng: np.random.Generator) -> None:
         (1e16, 1.0, "width must be at most 1e\\+15"),
         (10, -1.0, "variance must be a real number >= 0, not -1.0"),
         (10, (1.0, np.nan), "variance\\[1\\] must be"),
+        (10, 1e160, "variance must be such that .* is finite, not .*1e.160"),
     ],
 )
 def test_bad_gaussian(width: float, variance: float, message: str) -> None:
@@ -149,6 +150,16 @@ def test_bad_weights() -> None:
         lf.Weights(np.ones((3, 2)) * 1j, np.ones((2, 3)))
     with pytest.raises(ValueError, match="the task needs"):
         lf.Weights(np.ones((3, 2)), np.ones((2, 3))).sample((4, 4))
+
+
+def test_law() -> None:
+    network = lf.Network(np.eye(2), np.eye(2), law=(1.0, 2.0))
+    assert network.law is not None
+    assert network.law.kappa == 1.5
+    with pytest.raises(ValueError, match=r"law.mu must be a real number >= 0, not -1"):
+        lf.Network(np.eye(2), np.eye(2), law=(0.0, -1.0))
+    with pytest.raises(TypeError, match=r"law must be a pair \(lam, mu\), or None"):
+        lf.Network(np.eye(2), np.eye(2), law=1.0)  # type: ignore[arg-type]
 
 
 # ---- further outputs and inputs ------------------------------------------------------

@@ -342,6 +342,16 @@ def test_gram_matrices_survive_a_file(tmp_path: Any) -> None:
     assert data.output_gram.dims == ("time", "d_out", "d_out_2")
 
 
+def test_files_that_a_run_can_not_be() -> None:
+    task = lf.low_rank_task((3, 2), 1, rng=0)
+    run = lf.closed_form(task, lf.Balanced(2, size=0.1), times=[0, 1], rng=0)
+    with pytest.raises(ValueError, match=r"path must end in .npz, .*not in '.zarr'"):
+        run.save("run.zarr")
+    run.attrs["matrix"] = np.eye(2)
+    with pytest.raises(TypeError, match="attrs must hold what JSON has"):
+        run.save("run")
+
+
 # ---- bad input -----------------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from linflow import modes, sequence
 from linflow._sequence import DYNAMICS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from linflow._core import Array
 
 INF = np.inf
@@ -230,6 +232,34 @@ def test_errors_of_the_closure_add_up(width: int, variance: float) -> None:
         assert closed.error_bound is not None
         assert 0.01 * closed.error_bound < gap / size < closed.error_bound
         assert closed.closure_residual == exact.runs[0].closure_residual
+
+
+def test_errors_of_the_closure_add_up_by_hand(tmp_path: Path) -> None:
+    """From a trajectory, its network or its file, in other units too."""
+    tasks = [lf.low_rank_task(20, 2, noise=0.3, rng=i) for i in range(2)]
+    times = np.linspace(0, 1, 6)
+    init = lf.Gaussian(60, 1e-2).sample(tasks[0], rng=0)
+    sequence = lf.learn_sequence(tasks, init, times=times, rng=0).runs[1]
+    first = lf.closed_form(tasks[0], init, times=times)
+    loaded = lf.Trajectory.load(first.save(tmp_path / "first"))
+    starts: tuple[Any, ...] = (first, first.network, loaded)
+    for start in starts:
+        by_hand = lf.closed_form(tasks[1], start, times=times)
+        assert by_hand.exact is False
+        assert by_hand.error_bound == sequence.error_bound
+        assert by_hand.closure_residual == first.closure_residual
+
+    units: dict[str, Any] = {"learning_rates": (0.25, 4.0), "scale": -3.0}
+    Q = init.W1 * 0.5 / np.sqrt(3), init.W2 * 2.0 / np.sqrt(3)
+    state = lf.Network(*Q, width=60, law=(0.0, 0.0))
+    for task, expected in zip(tasks, (first, sequence), strict=True):
+        levels: dict[str, Any] = {"lam": first.lam, "mu": first.mu}
+        run = lf.closed_form(
+            lf.Task(-task.target), state, times=times / 3, **units, **levels
+        )
+        assert run.error_bound == pytest.approx(expected.error_bound, rel=1e-9)
+        assert isinstance(run.network, lf.Network)
+        state = run.network
 
 
 def test_deep_networks() -> None:

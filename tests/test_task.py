@@ -46,6 +46,7 @@ def test_target_is_a_copy_and_read_only() -> None:
         (np.empty((0, 3)), ValueError, "target must not be empty"),
         ([[1.0, np.inf]], ValueError, "target must be finite; 1 of its 2 entries"),
         ([1.0, 2.0], ValueError, "target must have shape"),
+        ([[1e200, 1.0]], ValueError, "target must be below .* largest entry is 1e.200"),
         ([["a"]], TypeError, "target must be a matrix of real numbers"),
         ([[1j]], TypeError, "target must be a matrix of real numbers"),
     ],
@@ -64,6 +65,8 @@ def test_bad_truth_and_rank() -> None:
         lf.low_rank_task((3, 5), 4)
     with pytest.raises(ValueError, match="noise must be a real number >= 0"):
         lf.low_rank_task(3, 1, noise=-1)
+    with pytest.raises(ValueError, match=r"noise must be at most 1e.140, not 1e.200"):
+        lf.low_rank_task(3, 1, noise=1e200)
     with pytest.raises(TypeError, match="rank must be an integer >= 1"):
         lf.low_rank_task(3, 1.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="shape"):

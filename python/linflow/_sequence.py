@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linflow import _validate as validate
-from linflow._solved import standard_network
-from linflow.closed_form import closed_form, error_bound
+from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
 from linflow.descent import gradient_descent
 from linflow.flow import gradient_flow
 from linflow.initial import any_network, initial_network
 from linflow.lazy import lazy
-from linflow.levels import Levels
 from linflow.network import Network
-from linflow.rescaling import Rescaling
 from linflow.self_consistent import balanced, self_consistent
 from linflow.task import Task
 
@@ -116,8 +113,6 @@ class Plan:
                 init = any_network(init, task, rng)
                 self._check_depth(init)
             run = self._learn(index, task, init, levels)
-            if runs and self.dynamics == "closed_form" and not runs[0].exact:
-                self._add_errors(run, runs, init)
             runs.append(run)
         return tuple(runs)
 
@@ -130,35 +125,6 @@ class Plan:
                 f"{len(network.layers)}"
             )
             raise ValueError(message)
-
-    def _add_errors(
-        self, run: Trajectory, before: list[Trajectory], start: Network
-    ) -> None:
-        """Let the estimates of a closure's errors add up from task to task.
-
-        The closure's own state comes ever closer to two levels, so that its residual
-        says nothing; that of the network it stands for is conserved, and errors at the
-        end of one task are there at the start of the next.
-        """
-        first, last = before[0], before[-1]
-        assert self.times is not None  # the closed form has no steps
-        index = len(before)
-        task, rates = self.tasks[index], self.keywords.get("learning_rates", 1.0)
-        rescaling = Rescaling.check(
-            rates, self.keywords.get("scale", 1.0), frozen=False
-        )
-        residual = max(first.closure_residual or 0.0, run.closure_residual or 0.0)
-        standard, unit = standard_network(start, rescaling), abs(rescaling.output)
-        own = error_bound(
-            Levels((run.lam or 0.0) / unit, (run.mu or 0.0) / unit**2, residual, False),
-            task.target / rescaling.output,
-            standard,
-            run.last_product / rescaling.output,
-            end=rescaling.time * float(self.times[index][-1]),
-        )
-        carried = (last.error_bound or 0.0) * _size(last, self.tasks[index - 1])
-        run.exact, run.closure_residual = False, residual
-        run.error_bound = own + carried / _size(run, task)
 
     def _learn(
         self, index: int, task: Task, init: Network, levels: dict[str, Any]
@@ -215,12 +181,6 @@ class Plan:
             run.last_product = now = run.last_product - shift
             runs.append(run)
         return tuple(runs)
-
-
-def _size(run: Trajectory, task: Task) -> float:
-    """Return what errors of a run are relative to: max(|T|_F, |A(0)|_F)."""
-    assert run.product is not None
-    return float(max(np.linalg.norm(task.target), np.linalg.norm(run.product[0])))
 
 
 def _times(times: Any, count: int, *, infinite: bool) -> tuple[Array, ...]:

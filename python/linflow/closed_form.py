@@ -15,7 +15,7 @@ from linflow._core import closed_form as core
 from linflow._options import OBSERVABLES, Timed
 from linflow.initial import initial_network
 from linflow.levels import Levels, two_level
-from linflow.network import Law
+from linflow.network import Closure, Law
 from linflow.rescaling import Rescaling
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def closed_form(
         (rho of theory §4), ``.error_bound`` (relative to max(|T|_F, |A(0)|_F), up to
         the last time) and a
         ``.network`` to go on from: a factor of P, which for mu > 0 has
-        d_in + d_out hidden units and is not a network of width w.
+        d_in + d_out hidden units and is not a network of width w. A run that goes on
+        from a closure adds its estimate to that of the run before: the closure's state
+        comes ever closer to two levels, the network that it stands for does not.
 
     Raises
     ------
@@ -156,6 +158,10 @@ def closed_form(
     if given is None and lam is None and network.law is not None:
         given = rescaling.law(network.law)
     levels = two_level(standard, given)
+    before = network.closure
+    if before is not None:
+        residual = max(levels.residual, before.residual)
+        levels = levels._replace(residual=residual, exact=False)
     with progress_bar.bar(progress, len(options.times), "time") as update:
         record = core.run(
             options.matrix(standard.W1.T),
@@ -178,17 +184,26 @@ def closed_form(
         **solved.grams(record, rescaling),
         exact=levels.exact,
         closure_residual=levels.residual,
-        error_bound=None
-        if record["raised"] is not None
-        else error_bound(
+        **solved.output_levels(levels.law, rescaling),
+    )
+    if record["raised"] is None:
+        error = error_bound(
             levels,
             task.target / rescaling.output,
             standard,
             record["last_product"],
             end=rescaling.time * float(options.times[-1]),
-        ),
-        **solved.output_levels(levels.law, rescaling),
-    )
+        )
+        size = max(
+            float(np.linalg.norm(task.target)) / abs(rescaling.scale),
+            float(np.linalg.norm(network.product)),
+        )
+        if before is not None:
+            error += before.error / size
+        trajectory.error_bound = float(error)
+        if trajectory.network is not None and not levels.exact:
+            closure = Closure(levels.residual, float(error * size))
+            trajectory.network.closure = closure
     return trajectory.checked(raise_on_failure=True, raised=record["raised"])
 
 

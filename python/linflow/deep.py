@@ -67,6 +67,7 @@ class DeepNetwork(Network):
         units = tuple(float(layer.shape[0]) for layer in kept[:-1])
         self.widths = units if widths is None else tuple(float(w) for w in widths)
         self.law = None
+        self.closure = None
         self.basis = None
 
     @property
@@ -202,4 +203,10 @@ def with_layers(network: Network, layers: Sequence[Array]) -> Network | None:
         return None
     if isinstance(network, DeepNetwork):
         return DeepNetwork(layers, widths=network.widths)
-    return Network(*layers, width=network.width, law=network.law, basis=network.basis)
+    return Network(
+        *layers,
+        width=network.width,
+        law=network.law,
+        basis=network.basis,
+        closure=network.closure,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -81,6 +82,12 @@ class Gaussian:
             return
         self.width = _width("width", width[0] if isinstance(width, Sequence) else width)
         self.variance = validate.pair("variance", variance, at_least=0)
+        if not np.isfinite(prod((*self.variance, self.width, self.width))):
+            message = (
+                "variance must be such that variance1 variance2 width^2 is finite, not "
+                f"{self.variance} for width {self.width:g}"
+            )
+            raise ValueError(message)
 
     def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Draw the network; the stream depends on shape, width, variances and `rng`."""
@@ -301,6 +308,12 @@ def any_network(init: Any, task: Task, rng: RngLike) -> Network:
         continued = getattr(init, "network", None)
         if isinstance(continued, Network) and not isinstance(init, Initial):
             init = continued
+        elif hasattr(init, "network") and continued is None:
+            message = (
+                f"init must have a network to go on from; {init!r} has none, for its "
+                "dynamics determines A only, or it diverged"
+            )
+            raise ValueError(message)
     if isinstance(init, Network):
         if init.shape != task.shape:
             message = f"init is a network for {init.shape}; the task needs {task.shape}"

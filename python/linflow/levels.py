@@ -80,10 +80,15 @@ def two_level(network: Network, law: Law | None = None) -> Levels:
     rounding = 8 * np.finfo(float).eps * (np.sum(small.W1**2) + np.sum(small.W2**2))
     x[abs(x) <= rounding] = 0
     lam, mu = _fit(x) if law is None else (law.lam, law.mu)
-    defect = np.linalg.norm(x**2 + lam * x - mu)
+    # Near 1, where fourth powers neither overflow nor underflow.
+    largest = max(float(np.abs(x).max()), abs(lam), np.sqrt(mu))
+    unit = np.ldexp(0.5, np.frexp(largest)[1])
+    level, square = lam / unit, mu / unit / unit
+    x, rounding = x / unit, rounding / unit
+    defect = np.linalg.norm(x**2 + level * x - square)
     size = np.linalg.norm(x**2)
-    slope = np.linalg.norm(2 * abs(x) + abs(lam)) + np.sqrt(n) * rounding
-    exact = bool(defect <= 4 * rounding * slope + 8 * np.finfo(float).eps * mu * n)
+    slope = np.linalg.norm(2 * abs(x) + abs(level)) + np.sqrt(n) * rounding
+    exact = bool(defect <= 4 * rounding * slope + 8 * np.finfo(float).eps * square * n)
     residual = 0.0 if size == 0 and exact else float(np.divide(defect, size))
     return Levels(float(lam), float(mu), residual, exact)
 
@@ -99,7 +104,7 @@ def _fit(x: np.ndarray) -> tuple[float, float]:
     # A level at zero (unused directions) makes mu a rounding error.
     if mu <= 16 * np.finfo(float).eps * len(y):
         lam, mu = -np.sum(y**3) / np.sum(y**2), 0.0
-    return float(lam * size), float(mu * size**2)
+    return float(lam) * size, float(mu) * size * size
 
 
 def is_balanced(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,15 @@ class Law(NamedTuple):
         return float(np.hypot(np.sqrt(self.mu), self.lam / 2))
 
 
+class Closure(NamedTuple):
+    """What is known of the error of a state that `closed_form` has approximated."""
+
+    residual: float
+    """Of the network that it stands for: rho of theory §4, which the flow conserves."""
+    error: float
+    """Estimate of the error of ``W2 W1`` in the Frobenius norm."""
+
+
 class Network:
     """A two-layer linear network ``A = W2 W1``.
 
@@ -47,10 +56,12 @@ class Network:
         Output layer.
     width : float, optional
         The width that the network stands for, when it is compressed; r by default.
-    law : Law, optional
-        The two levels of the law that it was drawn from.
+    law : Law or (float, float), optional
+        The two levels (lam, mu >= 0) of the law that it was drawn from.
     basis : array_like, shape (w, r), optional
         Orthonormal columns that lead back to w hidden units; see `expand`.
+    closure : Closure, optional
+        Of the last state of a closure, which runs that go on from it add to theirs.
 
     Raises
     ------
@@ -78,8 +89,9 @@ class Network:
         W2: ArrayLike,
         *,
         width: float | None = None,
-        law: Law | None = None,
+        law: Law | tuple[float, float] | None = None,
         basis: ArrayLike | None = None,
+        closure: Closure | None = None,
     ) -> None:
         self.W1: Array = validate.matrix("W1", W1)
         units = self.W1.shape[0]
@@ -87,7 +99,8 @@ class Network:
         self.width = (
             float(units) if width is None else validate.real("width", width, above=0)
         )
-        self.law = law
+        self.law = _law(law)
+        self.closure = closure
         self.basis: Array | None = (
             None
             if basis is None
@@ -132,7 +145,14 @@ class Network:
         X, Y, basis = core.compress(self.W1, self.W2)
         if self.basis is not None:
             basis = self.basis @ basis
-        return Network(X.T, Y, width=self.width, law=self.law, basis=basis)
+        return Network(
+            X.T,
+            Y,
+            width=self.width,
+            law=self.law,
+            basis=basis,
+            closure=self.closure,
+        )
 
     def expand(self, basis: ArrayLike | None = None) -> Network:
         """Return the network in the hidden units of a basis.
@@ -165,7 +185,11 @@ class Network:
                 )
                 raise ValueError(message)
         return Network(
-            columns @ self.W1, self.W2 @ columns.T, width=self.width, law=self.law
+            columns @ self.W1,
+            self.W2 @ columns.T,
+            width=self.width,
+            law=self.law,
+            closure=self.closure,
         )
 
     def extend(
@@ -235,6 +259,7 @@ class Network:
             width=width,
             law=self.law if same and balanced else None,
             basis=None if further.size else self.basis,
+            closure=self.closure,
         )
 
     def _draw_more(
@@ -257,6 +282,18 @@ class Network:
         d_out, d_in = self.shape
         kept = self.W1.shape[0]
         return f"Network({d_out} x {d_in}, width {self.width:.15g}, {kept} units kept)"
+
+
+def _law(value: Any) -> Law | None:
+    """Return the levels of a law, from a pair (lam, mu) too."""
+    if value is None:
+        return None
+    try:
+        lam, mu = value
+    except (TypeError, ValueError):
+        message = f"law must be a pair (lam, mu), or None, not {value!r}"
+        raise TypeError(message) from None
+    return Law(validate.real("law.lam", lam), validate.real("law.mu", mu, at_least=0))
 
 
 def _new_weights(

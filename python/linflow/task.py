@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 
+MOST_NOISE = 1e140
+"""Beyond it errors, which are squares, overflow."""
+
+
 class Task:
     """A target matrix T to be learned by mean squared error, ``C(A) = |A - T|^2 / 2``.
 
@@ -79,6 +83,8 @@ class Task:
             )
         if mask is not None:
             self.mask = validate.mask("mask", mask, (d_out, d_in))
+        _check_size("target", self.target)
+        _check_size("truth", self.truth)
         for array in (self.target, self.truth, self.input_covariance, self.mask):
             if array is not None:
                 array.setflags(write=False)
@@ -112,6 +118,20 @@ class Task:
         if self.mask is not None:
             more = f", {np.count_nonzero(self.mask)} entries observed"
         return f"Task({d_out} x {d_in}, truth {truth}{more})"
+
+
+def _check_size(name: str, array: Array | None) -> None:
+    """Refuse a matrix whose errors, which are squares, would overflow."""
+    if array is None:
+        return
+    with np.errstate(over="ignore"):
+        square = float(np.sum(array**2))
+    if not np.isfinite(square):
+        message = (
+            f"{name} must be below about 1e154, so that the sum of its squares is "
+            f"finite; its largest entry is {np.abs(array).max():g}"
+        )
+        raise ValueError(message)
 
 
 class CustomTask(Task):
@@ -308,6 +328,11 @@ def low_rank_task(
         message = f"rank must be at most min(shape) = {min(d_out, d_in)}, not {rank}"
         raise ValueError(message)
     noise = validate.real("noise", noise, at_least=0)
+    if noise > MOST_NOISE:
+        message = (
+            f"noise must be at most {MOST_NOISE:g}, not {noise:g}: squares overflow"
+        )
+        raise ValueError(message)
     root = streams.root(rng)
     truth = _truth(root, d_out, d_in, rank)
     stream = root.stream(streams.Purpose.NOISE, d_out, d_in)

@@ -12,7 +12,7 @@ import numpy as np
 from linflow._curves import crossing_times
 from linflow._spectral import FIELDS
 from linflow.deep import DeepNetwork, with_layers
-from linflow.network import Law, Network
+from linflow.network import Closure, Law, Network
 from linflow.status import Interrupted, RunFailed, Status
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ d_out), or None
         ``narrow`` is 1 to 3 where the width is less than d_in + d_out, ``beyond`` is
         the part of the last A that exceeds rank w, which a network of width
         w < min(shape) cannot follow.
+    attrs : dict
+        What else there is to say of the run, by name, in what JSON has: numbers, words,
+        lists and dicts of them.
     """
 
     dynamics: str
@@ -247,8 +250,21 @@ d_out), or None
         -------
         Path
             The file written.
+
+        Raises
+        ------
+        TypeError
+            When ``.attrs`` hold anything but what JSON has: numbers, words, lists, ...
+        ValueError
+            When the path's suffix is that of another format.
         """
         target = Path(path)
+        if target.suffix in _OTHER_FORMATS:
+            message = (
+                f"path must end in .npz, or in nothing, not in {target.suffix!r}; "
+                f"to_xarray().{_OTHER_FORMATS[target.suffix]}(path) writes that"
+            )
+            raise ValueError(message)
         if target.suffix != ".npz":
             target = target.with_name(target.name + ".npz")
         arrays: dict[str, Any] = {
@@ -269,7 +285,13 @@ d_out), or None
                 arrays["basis"] = self.network.basis
             header["width"] = self.network.width
             header["law"] = self.network.law
-        np.savez(target, header=np.array(json.dumps(header)), **arrays)
+            header["closure"] = self.network.closure
+        try:
+            arrays["header"] = np.array(json.dumps(header))
+        except TypeError as error:
+            message = f"attrs must hold what JSON has: {error}"
+            raise TypeError(message) from None
+        np.savez(target, **arrays)
         return target
 
     @classmethod
@@ -296,13 +318,14 @@ d_out), or None
         if layers:
             network = DeepNetwork(layers, widths=header.pop("widths"))
         if "W1" in arrays:
-            law = header.pop("law")
+            law, closure = header.pop("law"), header.pop("closure", None)
             network = Network(
                 arrays.pop("W1"),
                 arrays.pop("W2"),
                 width=header.pop("width"),
                 law=None if law is None else Law(*law),
                 basis=arrays.pop("basis", None),
+                closure=None if closure is None else Closure(*closure),
             )
         header["status"] = Status(header["status"])
         return cls(network=network, weights=weights or None, **arrays, **header)
@@ -325,6 +348,8 @@ d_out), or None
             f"{self.steps} steps{last}; {self.message})"
         )
 
+
+_OTHER_FORMATS = {".zarr": "to_zarr", ".nc": "to_netcdf"}
 
 _ARRAYS = frozenset(
     {"train_error", "test_error", "singular_values", "times"}
