@@ -211,6 +211,31 @@ def test_a_degenerate_cluster_is_followed_as_a_subspace_and_reported() -> None:
     np.testing.assert_allclose(tracker.values, [1.8, 2.2])
 
 
+@pytest.mark.parametrize("scale", [2.0**-600, 2.0**600, 2.0**1000])
+@pytest.mark.parametrize("top", [1, 3])
+def test_extreme_scales_are_followed(
+    scale: float, top: int, rng: np.random.Generator
+) -> None:
+    factor = rng.normal(size=(5, 4))
+    modes = [np.diag([3.0, 2.0 - t, 1.0 + t]) + 0.01 * t for t in (0.0, 0.3, 0.6, 0.9)]
+    path = [np.asarray(np.kron(A, factor), dtype=float) for A in modes]
+    small = lf.spectrum.follow(path, top)
+    large = lf.spectrum.follow([scale * A for A in path], top)
+    assert large.converged.all()
+    np.testing.assert_allclose(large.values / scale, small.values, rtol=1e-8)
+    assert large.overlap is not None
+    assert small.overlap is not None
+    np.testing.assert_allclose(large.overlap, small.overlap, atol=1e-6)
+    sums = [lf.spectrum.effective_rank(scale * A) for A in path]
+    np.testing.assert_allclose(sums, [lf.spectrum.effective_rank(A) for A in path])
+
+
+def test_effective_rank_where_the_sum_overflows() -> None:
+    assert lf.spectrum.effective_rank(np.full(3, 1.5e308) * np.eye(3)) == (
+        pytest.approx(3.0)
+    )
+
+
 def test_observables_along_a_run_are_those_of_its_products() -> None:
     task, run = run_of(
         24,

@@ -112,11 +112,13 @@ void SpectrumObserver<Scalar>::look(const Matrix<Scalar>& A, SpectrumRecord& rec
   }
   if (options_.all) {
     // Effective rank: exp of the entropy of s_i/Σs (Roy, Vetterli, EUSIPCO 2007).
-    double sum = finite ? all_->values().sum() : kNaN;
-    record.nuclear_norm.push_back(sum);
+    // In units of the largest value, where the sum does not overflow.
+    const double unit = finite && all_->values()[0] > 0.0 ? all_->values()[0] : 1.0;
+    const double sum = finite ? (all_->values() / unit).sum() : kNaN;
+    record.nuclear_norm.push_back(unit * sum);
     double entropy = finite ? 0.0 : kNaN;
     for (Index i = 0; finite && i < all_->values().size(); ++i) {
-      const double p = all_->values()[i] / sum;
+      const double p = all_->values()[i] / unit / sum;
       entropy -= p > 0.0 ? p * std::log(p) : 0.0;
     }
     record.effective_rank.push_back(sum > 0.0 ? std::exp(entropy) : kNaN * sum);

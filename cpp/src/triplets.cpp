@@ -13,8 +13,8 @@ namespace {
 constexpr double kAccept = 1e-8;     // relative error of a value
 constexpr double kAbsolute = 1e-13;  // of the largest: what a full decomposition gives
 constexpr double kVanishing = 1e-11; // of the largest: no direction to speak of
-constexpr double kLargest = 1e120;   // beyond, squares overflow
-constexpr double kSmallest = 1e-120;
+constexpr double kLargest = 1e120;   // beyond, squares overflow: to be scaled
+constexpr double kSmallest = 1e-120; // or underflow
 constexpr Index kCountEvery = 16;
 constexpr int kMostProducts = 100; // with AᵀA and a block, about a full decomposition
 constexpr double kNear = 1e3; // error over what is allowed that iterations reduce soon
@@ -338,16 +338,22 @@ TopTriplets::Source TopTriplets::compute(const Matrix<double>& A) {
   started_ = false;
   has_previous_ = false;
   has_motion_ = false;
-  if (!A.allFinite() || largest > kLargest) {
+  if (!A.allFinite()) {
     U_.setIdentity();
     V_.setIdentity();
     values_.setConstant(kNaN);
     return Source::failed;
   }
-  if (largest < kSmallest) {
+  if (largest == 0.0) {
     U_.setIdentity();
     V_.setIdentity();
     values_.setZero();
+    return Source::full;
+  }
+  if (largest > kLargest || largest < kSmallest) {
+    const double unit = std::ldexp(1.0, std::ilogb(largest)); // a power of two is exact
+    compute(A / unit);
+    values_ *= unit;
     return Source::full;
   }
   decompose(A);

@@ -127,10 +127,8 @@ def top_triplets(A: ArrayLike, top: int | None = None) -> Triplets:
     triplets = core.TopTriplets(
         d_out, d_in, validate.number_of_modes("top", top, matrix.shape)
     )
-    # Near 1, where squares neither overflow nor underflow; a power of two is exact.
-    _, exponent = np.frexp(np.abs(matrix).max())
-    triplets.compute(np.ldexp(matrix, -exponent))
-    return Triplets(triplets.U, np.ldexp(triplets.values, exponent), triplets.V)
+    triplets.compute(matrix)
+    return Triplets(triplets.U, triplets.values, triplets.V)
 
 
 def count_above(A: ArrayLike, thresholds: ArrayLike) -> NDArray[np.int64]:
@@ -273,10 +271,10 @@ def effective_rank(A: ArrayLike) -> float:
     4.0
     """
     values = singular_values(A)
-    total = values.sum()
-    if total == 0:
+    if values[0] == 0:
         return float("nan")
-    part = values[values > 0] / total
+    part = values / values[0]
+    part = part[part > 0] / part.sum()
     return float(np.exp(-(part * np.log(part)).sum()))
 
 
