@@ -101,6 +101,49 @@ def test_errors_are_those_of_slow_numpy(
     assert np.all(record["duration"] > 0)
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(("float32", "rel"), [(False, 1e-12), (True, 2e-5)])
+def test_ranks_are_those_of_all_singular_values(
+    shape: tuple[int, int], float32: bool, rel: float
+) -> None:
+    """Whether all values are asked for or only these two."""
+    case = make(shape, 19)
+    record = run(case | {"values": False}, float32)
+    assert np.isnan(record["nuclear_norm"]).all() or max(shape) > 50
+    for cell in range(19):
+        target = case["targets"][case["task"][cell]]
+        X, Y = network.draw_gaussian(
+            case["seed"][cell], shape[1], shape[0], *(case[k][cell] for k in _LAW)
+        )
+        *_, best = reference.gradient_descent(
+            X.T,
+            Y,
+            target,
+            step_size=case["step_size"][cell],
+            steps=int(record["best_step"][cell]),
+        )
+        values = np.linalg.svd(best, compute_uv=False)
+        assert record["rank"][cell] == np.sum(values > values[0] / 5)
+        stable_rank = np.sum(values**2) / values[0] ** 2
+        assert record["stable_rank"][cell] == pytest.approx(stable_rank, rel=rel)
+
+
+@pytest.mark.parametrize("size", [1e-160, 1.0, 1e150])
+def test_ranks_of_maps_of_any_size(size: float) -> None:
+    """The first column of the target learned from zero; nothing learned has no rank."""
+    case = make((6, 4), 9) | {"values": False}
+    case["stop"] = stop.combine(stop.max_steps(1), None, has_truth=True)
+    case["noises"] = [np.zeros_like(noise, order="F") for noise in case["noises"]]
+    case["width"] = np.ones(9)
+    case["variance1"] = np.full(9, size)
+    case["variance2"] = np.zeros(9)
+    case["step_size"] = np.array([1e-3 / size, 0.0, 1e-4 / size] * 3)
+    record = run(case)
+    assert record["rank"].tolist() == [1.0, 0.0, 1.0] * 3
+    assert record["stable_rank"][[0, 2]] == pytest.approx(1.0, rel=1e-14)
+    assert np.isnan(record["stable_rank"][1::3]).all()
+
+
 def test_a_cell_does_not_feel_its_neighbours() -> None:
     """Bitwise alone or in company, of cells that blow up, too."""
     case = make((10, 7), 23)
@@ -130,6 +173,8 @@ def test_observing_more_changes_no_bit() -> None:
     more = run(
         case | {"distance_to": "stepped_self_consistent", "crossings": True, "modes": 2}
     )
+    less = run(case | {"values": False})
     for name in ("min_test_error", "steps", "final_train_error", "stable_rank"):
         np.testing.assert_array_equal(more[name], plain[name])
+        np.testing.assert_array_equal(less[name], plain[name])
     assert np.all(more["distance"] > 0)

@@ -193,6 +193,7 @@ void bind_ensemble(py::module_& module) {
          Index modes,
          bool alignment,
          bool crossings,
+         bool values,
          double rtol) {
         const auto cells =
             make_cells(task, seed, width, variance1, variance2, step_size);
@@ -200,7 +201,7 @@ void bind_ensemble(py::module_& module) {
         if (distance_to) {
           options.distance_to = dynamics_kind(*distance_to);
         }
-        options.spectrum = {modes, alignment, crossings};
+        options.spectrum = {modes, alignment, crossings, values};
         options.rtol = rtol;
         if (tasks.empty()) {
           throw std::invalid_argument("ensemble: at least one task");
@@ -229,6 +230,7 @@ void bind_ensemble(py::module_& module) {
       py::arg("modes") = 0,
       py::arg("alignment") = false,
       py::arg("crossings") = false,
+      py::arg("values") = true,
       py::arg("rtol") = 1e-6);
 }
 

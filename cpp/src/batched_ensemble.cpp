@@ -1,5 +1,6 @@
 #include "linflow/batched_ensemble.hpp"
 
+#include "linflow/batched_rank.hpp"
 #include "linflow/network.hpp"
 
 #include <algorithm>
@@ -28,7 +29,8 @@ public:
         std::span<CellResult> results)
       : tasks_(tasks), cells_(cells), order_(order), options_(options),
         results_(results),
-        descent_(tasks[0].objective().d_out(), tasks[0].objective().d_in(), units) {
+        descent_(tasks[0].objective().d_out(), tasks[0].objective().d_in(), units),
+        rank_(tasks[0].objective().d_out(), tasks[0].objective().d_in()) {
     lanes_.reserve(kLanes);
     for (std::size_t i = 0; i < kLanes; ++i) {
       lanes_.emplace_back(
@@ -40,6 +42,14 @@ public:
   }
 
   void run(JobQueue& queue, Control& control) {
+    train(queue, control);
+    rank_ended();
+  }
+
+private:
+  static constexpr int kLanes = BatchedDescent<Scalar>::kLanes;
+
+  void train(JobQueue& queue, Control& control) {
     for (int lane = 0; lane < kLanes; ++lane) {
       refill(lane, queue);
     }
@@ -69,9 +79,6 @@ public:
       descent_.advance();
     }
   }
-
-private:
-  static constexpr int kLanes = BatchedDescent<Scalar>::kLanes;
 
   struct Lane {
     Lane(Index d_out, Index d_in, const EnsembleOptions& options)
@@ -133,8 +140,29 @@ private:
     pass_time();
     lane.result.duration = shared_ - lane.began;
     results_[i] = lane.result;
+    if (!std::isnan(lane.result.best_step) && product_.allFinite()) {
+      rank_.load(ended_, product_);
+      ended_cells_[static_cast<std::size_t>(ended_++)] = i;
+      if (ended_ == BatchedRank::kLanes) {
+        rank_ended();
+      }
+    }
     lane.running = false;
     --live_;
+  }
+
+  // The ranks of cells that ended, as many together as there are lanes.
+  void rank_ended() {
+    if (ended_ == 0) {
+      return;
+    }
+    const auto& summaries = rank_.compute();
+    for (std::size_t k = 0; k < static_cast<std::size_t>(ended_); ++k) {
+      CellSpectrumResult& out = results_[ended_cells_[k]].spectrum;
+      out.rank = summaries[k].rank;
+      out.stable_rank = summaries[k].stable_rank;
+    }
+    ended_ = 0;
   }
 
   void refill(int index, JobQueue& queue) {
@@ -182,6 +210,9 @@ private:
   std::span<CellResult> results_;
   BatchedDescent<Scalar> descent_;
   std::vector<Lane> lanes_;
+  BatchedRank rank_;
+  std::array<std::size_t, BatchedRank::kLanes> ended_cells_{}; // in rank_
+  int ended_ = 0;
   typename BatchedDescent<Scalar>::LaneErrors errors_;
   typename BatchedDescent<Scalar>::LaneFlags keep_{};
   Matrix<Scalar> X_;

@@ -54,24 +54,26 @@ CellSpectrumResult CellSpectrum<Scalar>::summary(const Matrix<Scalar>& best,
   if (!best.allFinite()) {
     return out;
   }
-  const auto& values = all_.compute(best);
-  const double largest = values[0];
-  out.operator_norm = largest;
-  out.nuclear_norm = values.sum();
-  out.active_modes = static_cast<double>((values.array() > kappa_).count());
-  out.rank = static_cast<double>((values.array() > largest / 5.0).count());
-  if (largest > 0.0) {
-    out.stable_rank = (values / largest).squaredNorm();
-    double entropy = 0.0;
-    for (const double value : values) {
-      const double p = value / out.nuclear_norm;
-      entropy -= p > 0.0 ? p * std::log(p) : 0.0;
+  if (options_.values) {
+    const auto& values = all_.compute(best);
+    const double largest = values[0];
+    out.operator_norm = largest;
+    out.nuclear_norm = values.sum();
+    out.active_modes = static_cast<double>((values.array() > kappa_).count());
+    out.rank = static_cast<double>((values.array() > largest / 5.0).count());
+    if (largest > 0.0) {
+      out.stable_rank = (values / largest).squaredNorm();
+      double entropy = 0.0;
+      for (const double value : values) {
+        const double p = value / out.nuclear_norm;
+        entropy -= p > 0.0 ? p * std::log(p) : 0.0;
+      }
+      out.effective_rank = std::exp(entropy);
     }
-    out.effective_rank = std::exp(entropy);
-    if (options_.alignment) {
-      out.alignment =
-          alignment(best.template cast<double>(), task, target.template cast<double>());
-    }
+  }
+  if (options_.alignment && !best.isZero(0.0)) {
+    out.alignment =
+        alignment(best.template cast<double>(), task, target.template cast<double>());
   }
   if (options_.crossings) {
     out.first_crossing = crossed_.front();

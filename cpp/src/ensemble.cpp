@@ -138,13 +138,19 @@ private:
   std::unique_ptr<Dynamics<Scalar>> virtual_steps_; // reads solution_, turned_
 };
 
+// One cell at a time, the ranks come from all values.
+CellSpectrumOptions with_ranks(CellSpectrumOptions options) {
+  options.values = true;
+  return options;
+}
+
 // Everything one thread needs for any cell; a step of descent allocates nothing.
 template <class Scalar> class Worker {
 public:
   Worker(Index d_out, Index d_in, Index units, const EnsembleOptions& options)
       : runner_(options.dynamics, d_out, d_in, units, options), best_(d_out, d_in),
         wants_vectors_(options.spectrum.alignment),
-        spectrum_(d_out, d_in, options.spectrum) {
+        spectrum_(d_out, d_in, with_ranks(options.spectrum)) {
     if (options.spectrum.crossings) {
       product_.resize(d_out, d_in);
     }

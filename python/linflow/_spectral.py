@@ -65,6 +65,8 @@ PANELS: dict[str, tuple[str, str]] = {
 }
 """Further variables of a phase diagram: what they are, and their units."""
 CROSSINGS = ("first_crossing", "last_crossing")
+VALUES = ("active_modes", "effective_rank", "nuclear_norm", "operator_norm")
+"""Those that need all singular values."""
 
 
 def options(

@@ -145,6 +145,7 @@ class DiagramWork:
             modes=self.rank,
             alignment="alignment" in self.variables,
             crossings=bool(set(self.variables) & set(spectral.CROSSINGS)),
+            values=bool(set(self.variables) & set(spectral.VALUES)),
             rtol=self.rtol,
             n_threads=n_threads,
             progress=report,

@@ -12,26 +12,12 @@
 #pragma once
 
 #include "linflow/objective.hpp"
+#include "linflow/pack.hpp"
 
 #include <array>
 #include <vector>
 
 namespace linflow {
-
-#if defined(__AVX512F__)
-inline constexpr int kVectorBytes = 64;
-#elif defined(__AVX__)
-inline constexpr int kVectorBytes = 32;
-#else
-inline constexpr int kVectorBytes = 16;
-#endif
-
-// As many numbers as a vector register holds, one of each network.
-template <class Scalar> struct Pack {
-  static constexpr int size = kVectorBytes / static_cast<int>(sizeof(Scalar));
-  typedef Scalar Vector __attribute__((vector_size(kVectorBytes))); // NOLINT
-  Vector v;
-};
 
 // Whether networks of this shape are worth batching; depends on the shape alone, so
 // that a network has the same bits in any company.

@@ -13,6 +13,7 @@ struct CellSpectrumOptions {
   Index modes = 0;        // signal modes, for the two below
   bool alignment = false; // with the target's modes; one decomposition per run
   bool crossings = false; // of κ; the largest values at every step
+  bool values = true;     // all values, for what is not the two ranks
 };
 
 // At the best step, apart from the crossings.
@@ -37,6 +38,7 @@ public:
   // To be called at every step when wants_steps().
   [[nodiscard]] bool wants_steps() const { return options_.crossings; }
   void step(Index step, const Matrix<Scalar>& A);
+  // Without `values` the ranks are left open, too.
   [[nodiscard]] CellSpectrumResult
   summary(const Matrix<Scalar>& best, Index task, const Matrix<Scalar>& target);
 

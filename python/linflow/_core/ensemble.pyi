@@ -31,5 +31,6 @@ def run(
     modes: int = ...,
     alignment: bool = ...,
     crossings: bool = ...,
+    values: bool = ...,
     rtol: float = ...,
 ) -> Record: ...

@@ -1,0 +1,21 @@
+// Numbers of several matrices side by side, one to a vector lane.
+#pragma once
+
+namespace linflow {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+
+// As many numbers as a vector register holds, one of each matrix.
+template <class Scalar> struct Pack {
+  static constexpr int size = kVectorBytes / static_cast<int>(sizeof(Scalar));
+  typedef Scalar Vector __attribute__((vector_size(kVectorBytes))); // NOLINT
+  Vector v;
+};
+
+} // namespace linflow
