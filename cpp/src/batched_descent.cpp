@@ -68,13 +68,12 @@ BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
     return Packs(static_cast<std::size_t>(rows * columns * block_ * block_),
                  Pack<Scalar>{});
   };
-  X_ = zeros(rows_in_, columns_);
+  X_ = zeros(rows_in_, columns_ + 1);
   Y_ = zeros(rows_out_, columns_);
-  target_ = zeros(rows_out_, rows_in_);
-  noise_ = target_;
-  residual_ = target_;
-  kept_ = target_;
-  next_X_ = zeros(rows_in_, 1);
+  minus_target_ = zeros(rows_out_, rows_in_);
+  noise_ = minus_target_;
+  residual_ = minus_target_;
+  kept_ = minus_target_;
   for (Index col = 0; col < std::max(units, d_in); ++col) {
     col_places_.push_back(col_place(col));
   }
@@ -84,11 +83,12 @@ template <class Scalar>
 void BatchedDescent<Scalar>::fill(const Matrix<Scalar>& from,
                                   Index columns,
                                   int lane,
-                                  Packs& to) {
+                                  Pack<Scalar>* to,
+                                  Scalar sign) {
   for (Index row = 0; row < from.rows(); ++row) {
-    Pack<Scalar>* there = to.data() + row_place(row, columns);
+    Pack<Scalar>* there = to + row_place(row, columns);
     for (Index col = 0; col < from.cols(); ++col) {
-      there[col_places_[static_cast<std::size_t>(col)]].v[lane] = from(row, col);
+      there[col_places_[static_cast<std::size_t>(col)]].v[lane] = sign * from(row, col);
     }
   }
 }
@@ -110,18 +110,18 @@ void BatchedDescent<Scalar>::load(int lane,
   for (auto& pack : residual_) {
     pack.v[lane] = Scalar(0);
   }
-  fill(X, columns_, lane, X_);
-  fill(Y, columns_, lane, Y_);
+  units_[index] = X.cols();
+  update_units();
+  fill(X, columns_ + 1, lane, X_.data() + first_ * block_ * block_);
+  fill(Y, columns_, lane, Y_.data());
   if (objectives_[index] != &objective) { // most cells of a lane share their task
     objectives_[index] = &objective;
-    fill(objective.target(), rows_in_, lane, target_);
+    fill(objective.target(), rows_in_, lane, minus_target_.data(), Scalar(-1));
     if (objective.has_truth()) {
-      fill(objective.noise(), rows_in_, lane, noise_);
+      fill(objective.noise(), rows_in_, lane, noise_.data());
     }
   }
   step_size_.v[lane] = static_cast<Scalar>(step_size);
-  units_[index] = X.cols();
-  update_units();
 }
 
 // A residual of zero: the next step changes nothing.
@@ -135,9 +135,17 @@ template <class Scalar> void BatchedDescent<Scalar>::clear(int lane) {
   update_units();
 }
 
+// Columns of X that come into use are set to zero: they were moved over before.
 template <class Scalar> void BatchedDescent<Scalar>::update_units() {
+  const Index before = columns_now_;
   const Index units = *std::max_element(units_.begin(), units_.end());
   columns_now_ = (units + block_ - 1) / block_;
+  for (Index j = 0; j < rows_in_ && columns_now_ > before; ++j) {
+    const Index row = j * (columns_ + 1) + first_;
+    std::fill_n(X_.begin() + (row + before) * block_ * block_,
+                (columns_now_ - before) * block_ * block_,
+                Pack<Scalar>{});
+  }
 }
 
 template <class Scalar>
@@ -175,44 +183,54 @@ template <int B>
 void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
   using Vector = typename Pack<Scalar>::Vector;
   constexpr Index size = B * B;
+  const Pack<Scalar>* X = X_.data() + first_ * size;
+  Wide<Scalar> train_sum{};
+  Wide<Scalar> test_sum{};
   for (Index i = 0; i < rows_out_; ++i) {
     for (Index j = 0; j < rows_in_; ++j) {
       const Index at = (i * rows_in_ + j) * size;
-      const Pack<Scalar>* target = target_.data() + at;
+      const Pack<Scalar>* minus_target = minus_target_.data() + at;
       Vector sums[B][B];
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {
-          sums[a][b] = -target[b * B + a].v;
+          sums[a][b] = minus_target[b * B + a].v;
         }
       }
       const Pack<Scalar>* y = Y_.data() + i * columns_ * size;
-      const Pack<Scalar>* x = X_.data() + j * columns_ * size;
+      const Pack<Scalar>* x = X + j * (columns_ + 1) * size;
       for (Index k = 0; k < columns_now_; ++k) {
         add_block<B, 1, B, 1, B>(y + k * size, x + k * size, sums);
       }
       Pack<Scalar>* residual = residual_.data() + at;
       const Pack<Scalar>* noise = noise_.data() + at;
-      Vector squares{};
-      Vector test_squares{};
-      for (int a = 0; a < B; ++a) {
-        for (int b = 0; b < B; ++b) {
+      Vector squares[B] = {}; // one chain of additions per column
+      Vector test_squares[B] = {};
+      for (int b = 0; b < B; ++b) {
+        for (int a = 0; a < B; ++a) {
           const Vector g = sums[a][b];
           residual[b * B + a].v = g;
-          squares += g * g;
+          squares[b] += g * g;
           const Vector e = g + noise[b * B + a].v;
-          test_squares += e * e;
+          test_squares[b] += e * e;
         }
       }
-      for (int lane = 0; lane < kLanes; ++lane) {
-        train[lane] += static_cast<double>(squares[lane]);
-        test[lane] += static_cast<double>(test_squares[lane]);
+      for (int b = 1; b < B; ++b) {
+        squares[0] += squares[b];
+        test_squares[0] += test_squares[b];
       }
+      train_sum += __builtin_convertvector(squares[0], Wide<Scalar>);
+      test_sum += __builtin_convertvector(test_squares[0], Wide<Scalar>);
     }
+  }
+  for (int lane = 0; lane < kLanes; ++lane) {
+    train[lane] = train_sum[lane];
+    test[lane] = test_sum[lane];
   }
 }
 
 // Column of blocks by column of blocks: both updates read the old values of that column
-// and no other.
+// and no other. The new column of X goes to the place beside, which is free: the
+// columns move to and fro by one place.
 template <class Scalar> void BatchedDescent<Scalar>::advance() {
   dispatch([&](auto B) { advance_blocks<B>(); });
 }
@@ -222,15 +240,19 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
   constexpr Index size = B * B;
   const Vector step = step_size_.v;
   const Pack<Scalar>* G = residual_.data();
-  for (Index k = 0; k < columns_now_; ++k) {
+  const Index shift = first_ == 0 ? 1 : -1;
+  for (Index n = 0; n < columns_now_; ++n) {
+    const Index k = shift > 0 ? columns_now_ - 1 - n : n;
+    Pack<Scalar>* X = X_.data() + (first_ + k) * size;
+    Pack<Scalar>* Y = Y_.data() + k * size;
     for (Index j = 0; j < rows_in_; ++j) {
       Vector sums[B][B] = {};
       for (Index i = 0; i < rows_out_; ++i) {
         add_block<B, B, 1, B, 1>(
-            G + (i * rows_in_ + j) * size, Y_.data() + (i * columns_ + k) * size, sums);
+            G + (i * rows_in_ + j) * size, Y + i * columns_ * size, sums);
       }
-      const Pack<Scalar>* x = X_.data() + (j * columns_ + k) * size;
-      Pack<Scalar>* next = next_X_.data() + j * size;
+      const Pack<Scalar>* x = X + j * (columns_ + 1) * size;
+      Pack<Scalar>* next = X + (j * (columns_ + 1) + shift) * size;
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {
           next[b * B + a].v = x[b * B + a].v - step * sums[a][b];
@@ -241,20 +263,17 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
       Vector sums[B][B] = {};
       for (Index j = 0; j < rows_in_; ++j) {
         add_block<B, 1, B, B, 1>(
-            G + (i * rows_in_ + j) * size, X_.data() + (j * columns_ + k) * size, sums);
+            G + (i * rows_in_ + j) * size, X + j * (columns_ + 1) * size, sums);
       }
-      Pack<Scalar>* y = Y_.data() + (i * columns_ + k) * size;
+      Pack<Scalar>* y = Y + i * columns_ * size;
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {
           y[b * B + a].v -= step * sums[a][b];
         }
       }
     }
-    for (Index j = 0; j < rows_in_; ++j) {
-      std::copy_n(
-          next_X_.data() + j * size, size, X_.data() + (j * columns_ + k) * size);
-    }
   }
+  first_ += shift;
 }
 
 template <class Scalar> void BatchedDescent<Scalar>::keep(const LaneFlags& lanes) {
@@ -289,7 +308,7 @@ void BatchedDescent<Scalar>::read(const Packs& residual,
     for (Index j = 0; j < d_in_; ++j) {
       const auto at =
           static_cast<std::size_t>(row + col_places_[static_cast<std::size_t>(j)]);
-      out(i, j) = residual[at].v[lane] + target_[at].v[lane];
+      out(i, j) = residual[at].v[lane] - minus_target_[at].v[lane];
     }
   }
 }

@@ -65,7 +65,11 @@ private:
   [[nodiscard]] Index col_place(Index col) const {
     return col / block_ * block_ * block_ + col % block_ * block_;
   }
-  void fill(const Matrix<Scalar>& from, Index columns, int lane, Packs& to);
+  void fill(const Matrix<Scalar>& from,
+            Index columns,
+            int lane,
+            Pack<Scalar>* to,
+            Scalar sign = Scalar(1));
   void read(const Packs& residual, int lane, Matrix<Scalar>& out) const;
   void update_units();
 
@@ -76,16 +80,16 @@ private:
   Index rows_in_;
   Index columns_;     // of X and Y, in blocks: room
   Index columns_now_; // in use by any lane
+  Index first_ = 0;   // of X's columns of blocks
   std::array<const Objective<Scalar>*, kLanes> objectives_{};
   std::array<Index, kLanes> units_{};
   std::vector<Index> col_places_;
-  Packs X_;
+  Packs X_; // one column of blocks more than in use, the first or the last
   Packs Y_;
-  Packs target_;
+  Packs minus_target_;
   Packs noise_;
   Packs residual_; // G
   Packs kept_;     // G
-  Packs next_X_;   // one column of blocks
   Pack<Scalar> step_size_{};
 };
 

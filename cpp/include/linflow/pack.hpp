@@ -1,6 +1,8 @@
 // Numbers of several matrices side by side, one to a vector lane.
 #pragma once
 
+#include <type_traits>
+
 namespace linflow {
 
 #if defined(__AVX512F__)
@@ -17,5 +19,12 @@ template <class Scalar> struct Pack {
   typedef Scalar Vector __attribute__((vector_size(kVectorBytes))); // NOLINT
   Vector v;
 };
+
+// The numbers of a pack in float64.
+typedef double WideOfDoubles __attribute__((vector_size(kVectorBytes)));    // NOLINT
+typedef double WideOfFloats __attribute__((vector_size(2 * kVectorBytes))); // NOLINT
+template <class Scalar>
+using Wide =
+    std::conditional_t<std::is_same_v<Scalar, double>, WideOfDoubles, WideOfFloats>;
 
 } // namespace linflow
