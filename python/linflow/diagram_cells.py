@@ -193,10 +193,12 @@ def widths(d: int, gamma_w: Array) -> Array:
 def order(grid: Grid, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return cells in the order in which they are started: expensive steps first.
 
-    Cells of small variance take long to leave the saddle, so that within a width they
-    come first; the last cells are then short and all workers end together. The seeds
-    come one after the other: a batch then needs few tasks.
+    Within a number of hidden units, those farthest from gamma_w + gamma_sigma2 = 1 take
+    most steps: on one side they leave a saddle, on the other their step is small beside
+    what is to be learned. The last cells are then short and all workers end together.
+    The seeds come one after the other: a batch then needs few tasks.
     """
     columns = grid.columns(cells)
     units = np.minimum(columns["gamma_w"], np.log(2 * d) / np.log(d))
-    return cells[np.lexsort((columns["gamma_sigma2"], -units, columns["seed"]))]
+    steps = np.abs(columns["gamma_w"] + columns["gamma_sigma2"] - 1)
+    return cells[np.lexsort((-steps, -units, columns["seed"]))]
