@@ -24,8 +24,8 @@ void bind_network(py::module_& module) {
         Matrix<double> Y(d_out, r);
         {
           const py::gil_scoped_release release; // plain memory of our own
-          draw_gaussian<double>(
-              Pcg64(seed).bitgen(), width, variance1, variance2, X, Y);
+          Pcg64 stream(seed);
+          draw_gaussian<double>(stream, width, variance1, variance2, X, Y);
         }
         return py::make_tuple(std::move(X), std::move(Y));
       },

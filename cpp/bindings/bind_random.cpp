@@ -11,7 +11,7 @@ void bind_random(py::module_& module) {
       "standard_normal",
       [](const Seed& seed, std::size_t count) {
         std::vector<double> out(count);
-        standard_normal(Pcg64(seed).bitgen(), out);
+        Pcg64(seed).standard_normal(out);
         const auto size = static_cast<py::ssize_t>(count);
         return to_array(std::move(out), {size});
       },
@@ -24,7 +24,7 @@ void bind_random(py::module_& module) {
         std::vector<double> out;
         out.reserve(degrees_of_freedom.size());
         for (const double df : degrees_of_freedom) {
-          out.push_back(chi_square(stream.bitgen(), df));
+          out.push_back(stream.chi_square(df));
         }
         const auto size = static_cast<py::ssize_t>(out.size());
         return to_array(std::move(out), {size});

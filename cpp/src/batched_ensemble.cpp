@@ -180,8 +180,8 @@ private:
     const Index units = hidden_units(cell.width, objective.d_in(), objective.d_out());
     X_.resize(objective.d_in(), units);
     Y_.resize(objective.d_out(), units);
-    draw_gaussian<Scalar>(
-        Pcg64(cell.seed).bitgen(), cell.width, cell.variance1, cell.variance2, X_, Y_);
+    Pcg64 stream(cell.seed);
+    draw_gaussian<Scalar>(stream, cell.width, cell.variance1, cell.variance2, X_, Y_);
     descent_.load(index, objective, cell.step_size, X_, Y_);
     lane.running = true;
     lane.has_truth = objective.has_truth();

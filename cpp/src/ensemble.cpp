@@ -28,8 +28,8 @@ template <class Scalar> struct Start {
     const auto units = hidden_units(cell.width, objective.d_in(), objective.d_out());
     X.resize(objective.d_in(), units);
     Y.resize(objective.d_out(), units);
-    draw_gaussian<Scalar>(
-        Pcg64(cell.seed).bitgen(), cell.width, cell.variance1, cell.variance2, X, Y);
+    Pcg64 stream(cell.seed);
+    draw_gaussian<Scalar>(stream, cell.width, cell.variance1, cell.variance2, X, Y);
     multiply();
   }
 

@@ -18,7 +18,7 @@ Index hidden_units(double width, Index d_in, Index d_out) {
 }
 
 template <class Scalar>
-void draw_gaussian(bitgen_t* bitgen,
+void draw_gaussian(Pcg64& stream,
                    double width,
                    double variance1,
                    double variance2,
@@ -37,21 +37,23 @@ void draw_gaussian(bitgen_t* bitgen,
     diagonal.resize(static_cast<std::size_t>(n));
     for (Index i = 0; i < n; ++i) {
       diagonal[static_cast<std::size_t>(i)] =
-          std::sqrt(chi_square(bitgen, width - static_cast<double>(i)));
+          std::sqrt(stream.chi_square(width - static_cast<double>(i)));
     }
   }
   std::vector<double> normals(static_cast<std::size_t>(r));
+  X.setZero();
+  Y.setZero();
   for (Index i = 0; i < n; ++i) {
     const double sigma = std::sqrt(i < d_in ? variance1 : variance2);
     const Index count = bartlett ? i : r;
-    standard_normal(bitgen, {normals.data(), static_cast<std::size_t>(count)});
-    auto row = i < d_in ? X.row(i) : Y.row(i - d_in);
-    row.setZero();
+    stream.standard_normal({normals.data(), static_cast<std::size_t>(count)});
+    auto& to = i < d_in ? X : Y;
+    const Index row = i < d_in ? i : i - d_in;
     for (Index j = 0; j < count; ++j) {
-      row[j] = static_cast<Scalar>(sigma * normals[static_cast<std::size_t>(j)]);
+      to(row, j) = static_cast<Scalar>(sigma * normals[static_cast<std::size_t>(j)]);
     }
     if (bartlett) {
-      row[i] = static_cast<Scalar>(sigma * diagonal[static_cast<std::size_t>(i)]);
+      to(row, i) = static_cast<Scalar>(sigma * diagonal[static_cast<std::size_t>(i)]);
     }
   }
 }
@@ -76,13 +78,13 @@ Compressed compress(const Matrix<double>& W1, const Matrix<double>& W2) {
   return out;
 }
 
-template void draw_gaussian<double>(bitgen_t*,
+template void draw_gaussian<double>(Pcg64&,
                                     double,
                                     double,
                                     double,
                                     Eigen::Ref<Matrix<double>>,
                                     Eigen::Ref<Matrix<double>>);
-template void draw_gaussian<float>(bitgen_t*,
+template void draw_gaussian<float>(Pcg64&,
                                    double,
                                    double,
                                    double,

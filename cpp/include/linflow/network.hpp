@@ -25,7 +25,7 @@ Index hidden_units(double width, Index d_in, Index d_out);
 // of Q, row by row. Always drawn in float64 and rounded last, so that float32 runs
 // start from the same network.
 template <class Scalar>
-void draw_gaussian(bitgen_t* bitgen,
+void draw_gaussian(Pcg64& stream,
                    double width,
                    double variance1,
                    double variance2,

@@ -2,7 +2,8 @@
 //
 // Pcg64 is the bit generator of numpy.random.default_rng, seeded by the four words of
 // SeedSequence.generate_state(4, uint64); the distributions are NumPy's own, from its
-// static library. A stream drawn here equals, number for number,
+// static library or, where most of their time would go into calls, done here bit by bit
+// as there. A stream drawn here equals, number for number,
 //     rng = numpy.random.Generator(numpy.random.PCG64(seed_sequence))
 //     rng.standard_normal(n), rng.chisquare(df)
 // of the NumPy that linflow was built with. A generator of one's own (instead of one
@@ -29,10 +30,12 @@ public:
   bitgen_t* bitgen() { return &bitgen_; }
   std::uint64_t next64();
   std::uint32_t next32();
+  void standard_normal(std::span<double> out);
+  double chi_square(double degrees_of_freedom);
 
 private:
   __extension__ using Word = unsigned __int128;
-  void advance();
+  template <class Accept> void draw(const Accept& first_try, std::span<double> out);
 
   Word state_ = 0;
   Word increment_ = 0;
@@ -40,8 +43,5 @@ private:
   std::uint32_t half_ = 0;
   bitgen_t bitgen_{};
 };
-
-void standard_normal(bitgen_t* bitgen, std::span<double> out);
-double chi_square(bitgen_t* bitgen, double degrees_of_freedom);
 
 } // namespace linflow
