@@ -107,9 +107,6 @@ void BatchedDescent<Scalar>::load(int lane,
   if (units_[index] > X.cols()) { // else nothing is left beside what is overwritten
     clear(lane);
   }
-  for (auto& pack : residual_) {
-    pack.v[lane] = Scalar(0);
-  }
   units_[index] = X.cols();
   update_units();
   fill(X, columns_ + 1, lane, X_.data() + first_ * block_ * block_);
@@ -124,9 +121,9 @@ void BatchedDescent<Scalar>::load(int lane,
   step_size_.v[lane] = static_cast<Scalar>(step_size);
 }
 
-// A residual of zero: the next step changes nothing.
+// To zero, which stays zero.
 template <class Scalar> void BatchedDescent<Scalar>::clear(int lane) {
-  for (Packs* packs : {&X_, &Y_, &residual_}) {
+  for (Packs* packs : {&X_, &Y_}) {
     for (auto& pack : *packs) {
       pack.v[lane] = Scalar(0);
     }

@@ -61,14 +61,19 @@ private:
       }
       keep_.fill(false);
       bool any_better = false;
+      bool any_ended = false;
       for (std::size_t i = 0; i < kLanes; ++i) {
-        keep_[i] = lanes_[i].running && look(i);
-        any_better = any_better || keep_[i];
+        if (lanes_[i].running) {
+          keep_[i] = look(i);
+          any_better = any_better || keep_[i];
+          any_ended = any_ended || lanes_[i].result.status != Status::pending;
+        }
       }
       if (any_better) {
         descent_.keep(keep_);
       }
-      for (int lane = 0; lane < kLanes; ++lane) {
+      descent_.advance();
+      for (int lane = 0; lane < kLanes && any_ended; ++lane) {
         Lane& here = lanes_[static_cast<std::size_t>(lane)];
         if (here.running && here.result.status != Status::pending) {
           finish(lane);
@@ -76,7 +81,6 @@ private:
           refill(lane, queue);
         }
       }
-      descent_.advance();
     }
   }
 

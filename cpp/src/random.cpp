@@ -1,5 +1,6 @@
 #include "linflow/random.hpp"
 
+#include <bit>
 #include <vector>
 
 // Declared here and not by <numpy/random/distributions.h>, which includes Python.h: the
@@ -53,7 +54,8 @@ public:
     const auto layer = static_cast<std::size_t>(bits % kLayers);
     const std::uint64_t place = (bits >> 9U) % kPlaces;
     const double size = static_cast<double>(place) * width_[layer];
-    x = (bits >> 8U) % 2U != 0 ? -size : size;
+    const std::uint64_t sign = bits >> 8U << 63U; // no branch: it would be guessed
+    x = std::bit_cast<double>(std::bit_cast<std::uint64_t>(size) | sign);
     return place < bound_[layer];
   }
 

@@ -32,9 +32,7 @@ public:
   // For networks of at most `units` hidden units.
   BatchedDescent(Index d_out, Index d_in, Index units);
 
-  // Puts a network into a lane; the objective must outlive it. Whatever the lane was,
-  // the next advance() leaves the new network as it is, so that its step 0 comes with
-  // the next measure().
+  // Puts a network into a lane, before measure(); the objective must outlive it.
   void load(int lane,
             const Objective<Scalar>& objective,
             double step_size,
