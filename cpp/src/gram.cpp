@@ -92,6 +92,12 @@ void GramFlow<Scalar>::product(const VectorIn<Scalar>& y, Matrix<Scalar>& out) {
     out = blocks(y).A;
     return;
   }
+  if (!basis_->left.empty()) {
+    out = blocks(y).A;
+    basis_->left.from_left(out, H_);
+    basis_->right.transposed_from_right(out, H_);
+    return;
+  }
   H_.setZero();
   add_product<Scalar>(Scalar(1), basis_->U, blocks(y).A, H_);
   out.setZero(d_out(), d_in());

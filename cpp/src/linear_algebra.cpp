@@ -2,6 +2,7 @@
 
 #include "linflow/products.hpp"
 
+#include <Eigen/QR>
 #include <Eigen/SVD>
 
 #include <algorithm>
@@ -31,13 +32,16 @@ SingularVectors<double> decompose(const Matrix<double>& A) {
   if (size == 0.0) {
     return {Matrix<double>::Identity(A.rows(), A.rows()),
             Vector<double>::Zero(m),
-            Matrix<double>::Identity(A.cols(), A.cols())};
+            Matrix<double>::Identity(A.cols(), A.cols()),
+            {},
+            {}};
   }
   constexpr auto full = Eigen::ComputeFullU | Eigen::ComputeFullV;
   const Matrix<double> scaled = A / size;
   if (m > 16) {
     const Eigen::BDCSVD<Matrix<double>> svd(scaled, full);
-    SingularVectors<double> out{svd.matrixU(), svd.singularValues(), svd.matrixV()};
+    SingularVectors<double> out{
+        svd.matrixU(), svd.singularValues(), svd.matrixV(), {}, {}};
     // Divide and conquer has had bad days on degenerate input.
     const double bound =
         50.0 * static_cast<double>(m) * Eigen::NumTraits<double>::epsilon();
@@ -56,7 +60,7 @@ SingularVectors<double> decompose(const Matrix<double>& A) {
     }
   }
   const Eigen::JacobiSVD<Matrix<double>> svd(scaled, full);
-  return {svd.matrixU(), size * svd.singularValues(), svd.matrixV()};
+  return {svd.matrixU(), size * svd.singularValues(), svd.matrixV(), {}, {}};
 }
 
 } // namespace
@@ -68,8 +72,65 @@ SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
   const SingularVectors<double> wide = decompose(A.template cast<double>());
   return {wide.U.template cast<Scalar>(),
           wide.values.template cast<Scalar>(),
-          wide.V.template cast<Scalar>()};
+          wide.V.template cast<Scalar>(),
+          {},
+          {}};
 }
+
+// Householder's reflections, gathered as Schreiber and Van Loan 1989 do.
+template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& columns) {
+  const Index count = columns.cols();
+  const Eigen::HouseholderQR<Matrix<Scalar>> qr(columns);
+  Reflections<Scalar> out;
+  out.Y = qr.matrixQR();
+  out.S.setZero(count, count);
+  out.signs.resize(count);
+  for (Index j = 0; j < count; ++j) {
+    out.signs[j] = out.Y(j, j) < Scalar(0) ? Scalar(-1) : Scalar(1);
+    out.Y.col(j).head(j).setZero();
+    out.Y(j, j) = Scalar(1);
+    const Scalar tau = qr.hCoeffs()[j];
+    const Vector<Scalar> met = out.Y.leftCols(j).transpose() * out.Y.col(j);
+    out.S.col(j).head(j) = -tau * (out.S.topLeftCorner(j, j) * met);
+    out.S(j, j) = tau;
+  }
+  return out;
+}
+template Reflections<double> completed(const Matrix<double>&);
+template Reflections<float> completed(const Matrix<float>&);
+
+template <class Scalar> Matrix<Scalar> Reflections<Scalar>::matrix() const {
+  Matrix<Scalar> Q = Matrix<Scalar>::Identity(Y.rows(), Y.rows());
+  Matrix<Scalar> work(Y.rows(), Y.rows());
+  from_left(Q, work);
+  return Q;
+}
+
+template <class Scalar>
+void Reflections<Scalar>::from_left(Eigen::Ref<Matrix<Scalar>> A,
+                                    Matrix<Scalar>& work) const {
+  const Index count = Y.cols();
+  A.topRows(count) = signs.asDiagonal() * A.topRows(count);
+  auto met = work.topLeftCorner(count, A.cols());
+  met.setZero();
+  add_product_tn<Scalar>(Scalar(1), Y, A, met);
+  met = (S * met).eval();
+  add_product<Scalar>(Scalar(-1), Y, met, A);
+}
+
+template <class Scalar>
+void Reflections<Scalar>::transposed_from_right(Eigen::Ref<Matrix<Scalar>> A,
+                                                Matrix<Scalar>& work) const {
+  const Index count = Y.cols();
+  A.leftCols(count) *= signs.asDiagonal();
+  auto met = work.topLeftCorner(A.rows(), count);
+  met.setZero();
+  add_product<Scalar>(Scalar(1), A, Y, met);
+  met = (met * S.transpose()).eval();
+  add_product_nt<Scalar>(Scalar(-1), met, Y, A);
+}
+template struct Reflections<double>;
+template struct Reflections<float>;
 
 // By halves, so that most of it are products: half the time of Eigen's solver at 200.
 template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L) {

@@ -1,5 +1,6 @@
 #include "linflow/network_flow.hpp"
 
+#include "linflow/exponential.hpp"
 #include "linflow/integrators/lie.hpp"
 #include "linflow/split_flow.hpp"
 
@@ -7,12 +8,16 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
 namespace linflow {
 namespace {
+
+// At finer tolerances methods of order 8 take fewer right-hand sides.
+constexpr double kFinest = 1e-8;
 
 // Save points are told once, though a run may be made again in another form.
 class Teller {
@@ -62,15 +67,15 @@ public:
   }
 
   // False when positivity is not safe, or was lost after all.
-  bool integrate(Control& control, FlowRecord<Scalar>& record) {
-    return safe_ && run(flow_, state_, options_, nullptr, nullptr, control, record);
-  }
+  bool integrate(Control& control, FlowRecord<Scalar>& record);
 
   // False when steps would have to become too short to pay. Where the splitting is
   // asked for by name, what it does not suit is refused instead.
   bool split(Control& control, FlowRecord<Scalar>& record);
 
 private:
+  // Made when it is asked for first.
+  const SplitPlan<Scalar>& plan();
   bool run(GramFlow<Scalar>& flow,
            const Vector<Scalar>& state,
            const FlowOptions& options,
@@ -88,6 +93,7 @@ private:
   double least_ = 0.0;         // eigenvalue of P
   double accurate_from_ = 0.0; // that the splitting asks for
   bool safe_ = false;          // to integrate
+  std::optional<SplitPlan<Scalar>> plan_;
 };
 
 template <class Scalar>
@@ -99,9 +105,9 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                           Control& control,
                           FlowRecord<Scalar>& record) {
   FlowRecord<Scalar> found;
-  const bool may_be_singular = special != nullptr;
+  const bool may_be_singular = special != nullptr && special->name() == "splitting";
   const bool final =
-      special != nullptr && !std::isfinite(options.integrator.most_steps);
+      special != nullptr && special->name() == options_.integrator.method;
   run_flow<Scalar>(flow, state, options, std::move(special), control, found);
   Matrix<Scalar> X;
   Matrix<Scalar> Y;
@@ -147,15 +153,7 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   if (!accurate) {
     return false;
   }
-  const auto& data = cost_.data();
-  const auto plan =
-      plan_split<Scalar>(flow_,
-                         state_,
-                         {.span = options_.times.back(),
-                          .looks = static_cast<double>(options_.times.size()),
-                          .whole = options_.save_product || options_.spectrum.asks(),
-                          .rtol = options_.integrator.rtol,
-                          .integrable = safe_});
+  const auto& plan = this->plan();
   if (chosen && !plan.sound()) {
     throw std::invalid_argument("init must not be so large with method='splitting': "
                                 "fourth powers of P overflow ('auto' takes it)");
@@ -168,6 +166,11 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
     options.integrator.method = "auto";
     return run(flow_, state_, options, nullptr, nullptr, control, record);
   }
+  options.integrator = plan.steps(options_.integrator);
+  if (chosen) {
+    options.integrator.most_steps = options_.integrator.most_steps;
+  }
+  const auto& data = cost_.data();
   const auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
   std::optional<Matrix<Scalar>> truth;
@@ -175,17 +178,71 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
     truth = basis->U.transpose() * *data.truth * basis->V;
   }
   SplitFlow<Scalar> split(basis, std::move(truth), X_, Y_);
-  options.integrator = plan.steps(options_.integrator);
-  if (chosen) {
-    options.integrator.most_steps = options_.integrator.most_steps;
-  }
   return run(split.flow,
              split.state,
              options,
              split.method(plan.levels),
+             split.basis.get(),
+             control,
+             record);
+}
+
+template <class Scalar>
+bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
+  const std::string& method = options_.integrator.method;
+  const bool chosen = method == "etdrk4";
+  if (chosen && !safe_) {
+    std::ostringstream message;
+    message << "init must be larger beside the target with method='etdrk4' and rtol="
+            << options_.integrator.rtol << ": the least eigenvalue of P must be "
+            << flow_.safe_eigenvalue(options_.integrator.rtol) << " or more, not "
+            << least_ << " ('auto' takes it)";
+    throw std::invalid_argument(message.str());
+  }
+  if (!safe_) {
+    return false;
+  }
+  if (!chosen && (method != "auto" || options_.integrator.rtol < kFinest)) {
+    return run(flow_, state_, options_, nullptr, nullptr, control, record);
+  }
+  FlowOptions options = options_;
+  if (!chosen) { // then methods for all systems go on
+    options.integrator.most_steps = 4.0 + plan().integrated / 8.0;
+  }
+  const auto& data = cost_.data();
+  const auto basis = data.basis
+                         ? data.basis->leading(data.target)
+                         : leading_basis<Scalar>(riccati_basis<Scalar>(data.target));
+  const auto rotated = [&basis](const Matrix<Scalar>& A) {
+    return Matrix<Scalar>(basis->U.transpose() * A * basis->V);
+  };
+  QuadraticData<Scalar> own;
+  own.target = rotated(data.target);
+  if (data.truth) {
+    own.truth = rotated(*data.truth);
+  }
+  SplitFlow<Scalar> led(basis, std::move(own), X_, Y_);
+  return run(led.flow,
+             led.state,
+             options,
+             std::make_unique<ExponentialMethod<Scalar>>(led.flow),
              basis.get(),
              control,
              record);
+}
+
+template <class Scalar> const SplitPlan<Scalar>& GramRun<Scalar>::plan() {
+  if (!plan_) {
+    plan_ =
+        plan_split<Scalar>(flow_,
+                           state_,
+                           {.span = options_.times.back(),
+                            .looks = static_cast<double>(options_.times.size()),
+                            .whole = options_.save_product || options_.spectrum.asks(),
+                            .rtol = options_.integrator.rtol,
+                            .integrable = safe_});
+  }
+  return *plan_;
 }
 
 } // namespace
@@ -201,6 +258,7 @@ void run_network_flow(Cost<Scalar>& cost,
   FlowOptions options = given;
   options.watcher = teller.watcher();
   const std::string& method = options.integrator.method;
+  const bool gram_only = method == "splitting" || method == "etdrk4";
   std::unique_ptr<Method<Scalar>> special;
   auto* quadratic = dynamic_cast<QuadraticCost<Scalar>*>(&cost);
   if (method == "lie4") {
@@ -209,8 +267,7 @@ void run_network_flow(Cost<Scalar>& cost,
              GramFlow<Scalar>::fits(shape) && !options.save_weights &&
              options.integrator.fixed_step == 0.0) {
     GramRun<Scalar> run(*quadratic, shape, weights, options);
-    const bool splitting = method == "auto" || method == "splitting";
-    if (splitting && run.split(control, record)) {
+    if ((method == "auto" || method == "splitting") && run.split(control, record)) {
       return;
     }
     teller.begin();
@@ -219,9 +276,10 @@ void run_network_flow(Cost<Scalar>& cost,
     }
     teller.begin();
   }
-  if (method == "splitting") {
-    throw std::invalid_argument("method must not be 'splitting' here: the run can't be "
-                                "made in Gram form, or leaves the finite numbers");
+  if (gram_only) {
+    throw std::invalid_argument("method must not be '" + method +
+                                "' here: the run can't be made in Gram form, or leaves "
+                                "the finite numbers");
   }
   FactorFlow<Scalar> flow(cost, shape);
   run_flow<Scalar>(flow, weights, options, std::move(special), control, record);

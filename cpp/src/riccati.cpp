@@ -32,7 +32,44 @@ std::shared_ptr<const SingularVectors<S>> riccati_basis(const Matrix<S>& target)
     }
     sigma.segment(i, j - i).setConstant(sigma[i + (j - i) / 2]);
   }
+  // What T does not reach has no directions of its own: those are taken that make the
+  // basis few reflections.
+  const Index rank = (sigma.array() > S(0)).count();
+  if (rank > 0 && 8 * rank <= m) {
+    basis->left = completed<S>(basis->U.leftCols(rank));
+    basis->right = completed<S>(basis->V.leftCols(rank));
+    basis->U = basis->left.matrix();
+    basis->V = basis->right.matrix();
+  }
   return basis;
+}
+
+template <class S>
+std::shared_ptr<const SingularVectors<S>>
+leading_basis(std::shared_ptr<const SingularVectors<S>> basis) {
+  const Vector<S>& sigma = basis->values;
+  const Index most = sigma.size() / 8;
+  Index count = 0;
+  S fall = S(0.5);
+  for (Index i = 1; i <= most; ++i) {
+    if (sigma[i] <= fall * sigma[i - 1]) {
+      fall = sigma[i] / sigma[i - 1];
+      count = i;
+    }
+    if (!(sigma[i] > S(0))) {
+      break;
+    }
+  }
+  if (count == 0 || !basis->left.empty()) {
+    return basis;
+  }
+  auto leading = std::make_shared<SingularVectors<S>>();
+  leading->left = completed<S>(basis->U.leftCols(count));
+  leading->right = completed<S>(basis->V.leftCols(count));
+  leading->U = leading->left.matrix();
+  leading->V = leading->right.matrix();
+  leading->values = sigma;
+  return leading;
 }
 
 template <class S>
@@ -220,6 +257,10 @@ template std::shared_ptr<const SingularVectors<double>>
 riccati_basis<double>(const Matrix<double>&);
 template std::shared_ptr<const SingularVectors<float>>
 riccati_basis<float>(const Matrix<float>&);
+template std::shared_ptr<const SingularVectors<double>>
+    leading_basis<double>(std::shared_ptr<const SingularVectors<double>>);
+template std::shared_ptr<const SingularVectors<float>>
+    leading_basis<float>(std::shared_ptr<const SingularVectors<float>>);
 template class Riccati<double>;
 template class Riccati<float>;
 template struct RiccatiRates<double>;

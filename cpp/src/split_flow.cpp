@@ -70,8 +70,7 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   const double made = form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
                       std::pow(1e-4 / rtol, 1.0 / 6.0);
   // Errors at a few nodes of each step tell where a run ends.
-  const double integrated =
-      request.until_best ? 1.2 * made : made + each_look * request.looks;
+  plan.integrated = request.until_best ? 1.2 * made : made + each_look * request.looks;
 
   // Steps grow from there; where the closed form itself is right, and corrections to it
   // do not grow (as e^{κt}), one does it all.
@@ -83,10 +82,19 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
               : (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * fineness;
   const double split =
       15.0 + 19.0 * steps + (request.whole ? 2.0 : 1.4) * request.looks;
-  plan.pays = split < integrated;
+  plan.pays = split < plan.integrated;
   plan.first_step = at_once ? request.span : std::min(request.span, first / fineness);
-  plan.most_steps = 2.0 + 0.5 * integrated / 19.0;
+  plan.most_steps = 2.0 + 0.5 * plan.integrated / 19.0;
   return plan;
+}
+
+template <class Scalar>
+SplitFlow<Scalar>::SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
+                             QuadraticData<Scalar> data,
+                             const Matrix<Scalar>& X,
+                             const Matrix<Scalar>& Y)
+    : basis(std::move(given)), cost(std::move(data)), flow(cost, basis) {
+  flow.pack(basis->V.transpose() * X, basis->U.transpose() * Y, state);
 }
 
 template <class Scalar>
@@ -94,11 +102,10 @@ SplitFlow<Scalar>::SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> give
                              std::optional<Matrix<Scalar>> truth,
                              const Matrix<Scalar>& X,
                              const Matrix<Scalar>& Y)
-    : basis(std::move(given)),
-      cost(diagonal<Scalar>(basis->values, Y.rows(), X.rows(), std::move(truth))),
-      flow(cost, basis) {
-  flow.pack(basis->V.transpose() * X, basis->U.transpose() * Y, state);
-}
+    : SplitFlow(given,
+                diagonal<Scalar>(given->values, Y.rows(), X.rows(), std::move(truth)),
+                X,
+                Y) {}
 
 template <class Scalar>
 std::unique_ptr<Method<Scalar>>

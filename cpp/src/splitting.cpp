@@ -3,7 +3,6 @@
 #include <Eigen/Cholesky>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -17,8 +16,6 @@ namespace {
 // correction drives apart and the Riccati flow together, gain less.
 constexpr double kSharpness = 1.0 / 15.0;
 
-// Where the dense output is looked at for its own sake; no nodes of a polynomial.
-constexpr std::array<double, 2> kChecks = {0.25, 0.75};
 // What a polynomial through solved points may err, of the tolerance.
 constexpr double kNodeShare = 0.1;
 
@@ -236,10 +233,10 @@ double SplittingMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
     return static_cast<double>(core_.norm());
   };
   const double most = 1.01 * left(flow_.blocks(step.y).A);
-  checks_.resize(flow_.visible(), 2);
-  for (Index i = 0; i < 2; ++i) {
-    if (!look(step, kChecks.at(static_cast<std::size_t>(i)), checks_.col(i)) ||
-        left(checks_.col(i).reshaped(middle_.rows(), middle_.cols())) > most) {
+  nodes_.reserve(flow_.visible());
+  for (int i = 0; i < 2; ++i) {
+    if (!look(step, nodes_.kChecks.at(static_cast<std::size_t>(i)), nodes_.check(i)) ||
+        left(nodes_.check(i).reshaped(middle_.rows(), middle_.cols())) > most) {
       return never;
     }
   }
@@ -290,58 +287,25 @@ template <class Scalar>
 void SplittingMethod<Scalar>::expect(const Step<Scalar>& step,
                                      std::span<const double> thetas,
                                      double tolerance) {
-  nodes_.clear();
   if (thetas.size() < (last_ ? 10 : 4)) {
+    nodes_.clear();
     return;
   }
   const Index shown = flow_.visible();
   nodes_.reserve(shown);
   nodes_.value(0) = step.y.head(shown);
   nodes_.value(1) = step.next.head(shown);
+  const auto solve = [&](double theta, Eigen::Ref<Vector<Scalar>> A) {
+    return look(step, theta, A);
+  };
   if (last_) {
-    checks_.resize(shown, 2);
-    look(step, nodes_.node(2), nodes_.value(2));
-    look(step, kChecks[0], checks_.col(0));
-    look(step, kChecks[1], checks_.col(1));
+    solve(nodes_.node(2), nodes_.value(2));
+    solve(nodes_.kChecks[0], nodes_.check(0));
+    solve(nodes_.kChecks[1], nodes_.check(1));
   } else {
     nodes_.value(2) = (middle_ + at_middle_).reshaped();
   }
-  const double allowed = kNodeShare * tolerance;
-  const auto motion = static_cast<double>((nodes_.value(1) - nodes_.value(0)).norm());
-  // Of a polynomial on half the nodes, at the others; all nodes square it, relatively.
-  const auto squared = [motion](double error) { return error * error / motion; };
-  std::size_t solved = 0;
-  for (int level = 2; level <= nodes_.kTop; ++level) {
-    const int first = nodes_.count(level - 1);
-    const int fresh = nodes_.count(level) - first;
-    solved += static_cast<std::size_t>(fresh);
-    if (2 * solved > thetas.size()) {
-      return;
-    }
-    std::array<double, NodeInterpolation<Scalar>::kMost> at{};
-    for (int k = 0; k < fresh; ++k) {
-      at.at(static_cast<std::size_t>(k)) = nodes_.node(first + k);
-      if (!look(step, nodes_.node(first + k), nodes_.value(first + k))) {
-        return;
-      }
-    }
-    met_.resize(shown, fresh);
-    nodes_.evaluate({at.data(), static_cast<std::size_t>(fresh)}, level - 1, met_);
-    met_ -= nodes_.values(first, fresh);
-    const double coarse =
-        squared(static_cast<double>(met_.colwise().norm().maxCoeff()));
-    met_.resize(shown, 2);
-    nodes_.evaluate(kChecks, level, met_);
-    met_ -= checks_;
-    const auto error = static_cast<double>(met_.colwise().norm().maxCoeff());
-    if (std::max(coarse, error) <= allowed) {
-      nodes_.use(level);
-      return;
-    }
-    if (!(std::max(squared(coarse), squared(error)) <= allowed)) {
-      return;
-    }
-  }
+  nodes_.fit(thetas.size(), kNodeShare * tolerance, solve);
 }
 
 template <class Scalar>

@@ -40,8 +40,12 @@ METHODS = (
     "dop853",
     "rkc2",
     "splitting",
+    "etdrk4",
 )
 """Methods of `gradient_flow`; "auto" picks and switches."""
+
+GRAM_METHODS = ("splitting", "etdrk4")
+"""Those that take the Gram form and no other."""
 
 
 def gradient_flow(
@@ -91,11 +95,13 @@ def gradient_flow(
         By default `rtol` times the size of the start: ``|y(0)|_F``, or where that is
         large and hardly moves (lazy, or one large layer) the distance in the weights
         that corresponds to ``|T|`` in A.
-    method : {"auto", "euler", "rk4", "dopri5", "tsit5", "dop853", "rkc2", "splitting"}
+    method : {"auto", "euler", "rk4", "dopri5", "tsit5", "dop853", "rkc2", "splitting", \
+            "etdrk4"}
         Explicit Runge-Kutta of order 1, 4, 5(4) of Dormand and Prince or Tsitouras,
-        8(5,3), the stabilised Runge-Kutta-Chebyshev of order 2, or the splitting of
-        order 4 about the closed form; see the notes. "auto" takes the splitting where
-        an estimate in advance says that it costs less, else tsit5 (rtol > 3e-5) or
+        8(5,3), the stabilised Runge-Kutta-Chebyshev of order 2, the splitting of order
+        4 about the closed form, or exponential time differencing of order 4(3); see the
+        notes. "auto" takes the splitting where an estimate in advance says that it
+        costs less, else etdrk4 in Gram form (rtol >= 1e-8), else tsit5 (rtol > 3e-5) or
         dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
@@ -176,12 +182,19 @@ def gradient_flow(
     "crossing_times"). `rtol`, of which more than 0.01 counts as 0.01, bounds the error
     that a step adds; in ``.network``, where errors do not die out, they add up.
 
+    "etdrk4" takes the Gram form in the singular basis of the target, where C1 and C2
+    are all but diagonal: with ``L_ij = C2_ii + C1_jj`` at the start of a step, the part
+    ``-L * (A - T)`` of A's slope, element by element, is solved exactly. That is all of
+    lazy learning, and what is stiff in modes that have been learned. Four right-hand
+    sides a step.
+
     References
     ----------
     Hairer, Nørsett, Wanner, "Solving Ordinary Differential Equations I", 1993 (dopri5,
     dop853). Tsitouras, Comput. Math. Appl. 62, 2011 (tsit5). Sommeijer, Shampine,
     Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2). Celledoni, Marthinsen, Owren, Future
-    Gener. Comput. Syst. 19, 2003 (conserve). The Riccati flow of the splitting: [TAJ]
+    Gener. Comput. Syst. 19, 2003 (conserve). Cox, Matthews, J. Comput. Phys. 176, 2002,
+    eqs. 26 to 29; Krogstad, J. Comput. Phys. 203, 2005 (etdrk4). The Riccati flow of the splitting: [TAJ]
     Tu, Aranguri, Jacot, arXiv 2405.17580, eq. 1; [DAP] Dominé et al., arXiv 2409.14623,
     theorem 3.
 
@@ -229,14 +242,21 @@ def gradient_flow(
     )
     crossings = events_of.crossing_rules(names, known["kappa"], top)
     spectrum = observing.spectrum(task, known["kappa"])
-    if method == "splitting":
+    if method in GRAM_METHODS:
         units, needed = len(layers[0]), sum(task.shape)
-        _check_splitting(
+        splitting = method == "splitting"
+        named = [event["name"] for event in event_names]
+        _check_gram_method(
+            method,
             ("step_size must be None", step_size, step_size is None),
             ("save_weights must be False", save_weights, not save_weights),
             ("save_gram must be False", save_gram, not save_gram),
-            ("events must be ()", [e["name"] for e in event_names], not event_rules),
-            ("observe must be without 'crossing_times'", names, not crossings),
+            ("events must be ()", named, not (splitting and event_rules)),
+            (
+                "observe must be without 'crossing_times'",
+                names,
+                not (splitting and crossings),
+            ),
             ("learning_rates must be 1", rates, set(rates) == {1.0}),
             ("scale must be 1", scale, scale == 1.0),
             ("task must have the plain mean squared error", task, task.plain),
@@ -291,13 +311,11 @@ def gradient_flow(
     )
 
 
-def _check_splitting(*conditions: tuple[str, Any, bool]) -> None:
-    """Refuse what the splitting does not cover: (condition, what was, whether met)."""
+def _check_gram_method(method: str, *conditions: tuple[str, Any, bool]) -> None:
+    """Refuse what the method does not cover: (condition, what was, whether met)."""
     for condition, value, met in conditions:
         if not met:
-            message = (
-                f"{condition} with method='splitting', not {value} ('auto' takes it)"
-            )
+            message = f"{condition} with {method=}, not {value} ('auto' takes it)"
             raise ValueError(message)
 
 

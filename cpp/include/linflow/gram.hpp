@@ -41,6 +41,7 @@ public:
   }
   [[nodiscard]] Index visible() const override { return d_out() * d_in(); }
   [[nodiscard]] double target_size() const { return cost_.target_size(); }
+  [[nodiscard]] const Matrix<Scalar>& target() const { return cost_.target(); }
   [[nodiscard]] Index d_out() const override { return cost_.d_out(); }
   [[nodiscard]] Index d_in() const override { return cost_.d_in(); }
   void slope(const VectorIn<Scalar>& y, VectorOut<Scalar> dy) override;

@@ -22,12 +22,29 @@ private:
   Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
 };
 
+// Q = (1 − Y S Yᵀ) diag(signs), orthogonal, of few reflections: what is done with it
+// costs a multiple of their number only. Empty where there are none.
+template <class Scalar> struct Reflections {
+  Matrix<Scalar> Y;
+  Matrix<Scalar> S;
+  Vector<Scalar> signs; // of the first columns
+
+  [[nodiscard]] bool empty() const { return Y.size() == 0; }
+  [[nodiscard]] Matrix<Scalar> matrix() const;
+  // A ← QA or A ← AQᵀ; `work` is at least as large as A.
+  void from_left(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+  void transposed_from_right(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+};
+// The one whose first columns are these, which are orthonormal.
+template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& columns);
+
 // A = U diag(values) Vᵀ with square U (rows) and V (columns); values descend and have
 // min(rows, columns) entries. Divide and conquer, checked, with Jacobi to fall back on.
 template <class Scalar> struct SingularVectors {
   Matrix<Scalar> U;
   Vector<Scalar> values;
   Matrix<Scalar> V;
+  Reflections<Scalar> left, right; // U and V, where the caller has made them so
 };
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);

@@ -4,6 +4,9 @@
 
 #include "linflow/types.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <span>
 
 namespace linflow {
@@ -18,15 +21,24 @@ public:
   [[nodiscard]] static double node(int k);
   [[nodiscard]] static int count(int level) { return (1 << level) + 1; }
 
+  // Where the polynomial is held against the vectors themselves; no nodes.
+  static constexpr std::array<double, 2> kChecks = {0.25, 0.75};
+
+  // Takes as few levels as give `allowed` accuracy, in the norm, and no more nodes than
+  // half of the points that are to be read off; value(0), (1) and (2) and both checks
+  // are known. look(theta, out) computes one more, or returns false. False, and not
+  // ready, where it does not work out.
+  template <class Look> bool fit(std::size_t points, double allowed, Look&& look);
+
   void clear() { level_ = -1; }
   [[nodiscard]] bool ready() const { return level_ >= 0; }
   // Room for vectors of that size; kept from one use to the next.
-  void reserve(Index size) { values_.resize(size, kMost); }
-  [[nodiscard]] auto value(int k) { return values_.col(k); }
-  [[nodiscard]] auto values(int first, int count) const {
-    return values_.middleCols(first, count);
+  void reserve(Index size) {
+    values_.resize(size, kMost);
+    checks_.resize(size, 2);
   }
-  void use(int level) { level_ = level; }
+  [[nodiscard]] auto value(int k) { return values_.col(k); }
+  [[nodiscard]] auto check(int k) { return checks_.col(k); }
 
   // The polynomial through the nodes of a level, a column for each theta.
   void
@@ -37,8 +49,54 @@ public:
 
 private:
   Matrix<Scalar> values_;
+  Matrix<Scalar> checks_;
+  Matrix<Scalar> met_;     // a polynomial where the vectors are known
   Matrix<Scalar> weights_; // of the nodes, for each theta
   int level_ = -1;
 };
+
+template <class Scalar>
+template <class Look>
+bool NodeInterpolation<Scalar>::fit(std::size_t points, double allowed, Look&& look) {
+  clear();
+  const auto motion = static_cast<double>((value(1) - value(0)).norm());
+  // Of a polynomial on half the nodes, at the others; all nodes square it, relatively.
+  const auto squared = [motion](double error) { return error * error / motion; };
+  const auto most = [this] {
+    return static_cast<double>(met_.colwise().norm().maxCoeff());
+  };
+  std::size_t solved = 0;
+  for (int level = 2; level <= kTop; ++level) {
+    const int first = count(level - 1);
+    const int fresh = count(level) - first;
+    solved += static_cast<std::size_t>(fresh);
+    if (2 * solved > points) {
+      return false;
+    }
+    std::array<double, kMost> at{};
+    for (int k = 0; k < fresh; ++k) {
+      at.at(static_cast<std::size_t>(k)) = node(first + k);
+      if (!look(node(first + k), value(first + k))) {
+        return false;
+      }
+    }
+    met_.resize(values_.rows(), fresh);
+    evaluate({at.data(), static_cast<std::size_t>(fresh)}, level - 1, met_);
+    met_ -= values_.middleCols(first, fresh);
+    const double coarse = squared(most());
+    met_.resize(values_.rows(), 2);
+    evaluate(kChecks, level, met_);
+    met_ -= checks_;
+    const double error = most();
+    if (std::max(coarse, error) <= allowed) {
+      level_ = level;
+      return true;
+    }
+    if (!(std::max(squared(coarse), squared(error)) <= allowed)) {
+      return false;
+    }
+  }
+  return false;
+}
 
 } // namespace linflow

@@ -44,17 +44,29 @@ template <class S> struct RiccatiRates {
 template <class S>
 std::shared_ptr<const SingularVectors<S>> riccati_basis(const Matrix<S>& target);
 
-// The same, once it is asked for: what is shared by all runs of one task. Any thread.
+// Leading singular vectors and what completes them to a basis in few reflections, in
+// which T is not diagonal: where the values fall by half or more between one of the
+// first eighth and the next; else the basis itself.
+template <class S>
+std::shared_ptr<const SingularVectors<S>>
+leading_basis(std::shared_ptr<const SingularVectors<S>> basis);
+
+// Both, once they are asked for: what is shared by all runs of one task. Any thread.
 template <class S> class TargetBasis {
 public:
   std::shared_ptr<const SingularVectors<S>> of(const Matrix<S>& target) {
     std::call_once(once_, [&] { basis_ = riccati_basis<S>(target); });
     return basis_;
   }
+  std::shared_ptr<const SingularVectors<S>> leading(const Matrix<S>& target) {
+    const auto basis = of(target);
+    std::call_once(leading_once_, [&] { leading_ = leading_basis<S>(basis); });
+    return leading_;
+  }
 
 private:
-  std::once_flag once_;
-  std::shared_ptr<const SingularVectors<S>> basis_;
+  std::once_flag once_, leading_once_;
+  std::shared_ptr<const SingularVectors<S>> basis_, leading_;
 };
 
 template <class S> class Riccati {

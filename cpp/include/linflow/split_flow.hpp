@@ -21,7 +21,8 @@ struct SplitRequest {
 template <class Scalar> struct SplitPlan {
   Levels<Scalar> levels;
   double first_step = 0.0;
-  double most_steps = 0.0; // half of what the other way costs
+  double integrated = 0.0; // right-hand sides of the other way
+  double most_steps = 0.0; // at half of its cost
   double stiffness = 0.0;  // ρt
   bool pays = false;
 
@@ -41,8 +42,13 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
                              const Vector<Scalar>& state,
                              const SplitRequest& request);
 
-// A network's flow in the singular basis of its target.
+// A network's flow in the singular basis of its target, or another.
 template <class Scalar> struct SplitFlow {
+  // X = W1ᵀ and Y = W2 are not in the basis, the data are.
+  SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
+            QuadraticData<Scalar> data,
+            const Matrix<Scalar>& X,
+            const Matrix<Scalar>& Y);
   // `truth` in that basis, if there is any; X = W1ᵀ and Y = W2 are not.
   SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
             std::optional<Matrix<Scalar>> truth,

@@ -80,8 +80,6 @@ private:
   Vector<Scalar> quarter_; // the start, corrected by h/4
   Vector<Scalar> half_;    // by h/2
   Vector<Scalar> looking_; // a state on the way to a dense output
-  Matrix<Scalar> checks_;  // A at two times within the step
-  Matrix<Scalar> met_;     // the polynomial there, less the same
   NodeInterpolation<Scalar> nodes_;
   Matrix<Scalar> middle_;    // A of Strang's step h/2
   Matrix<Scalar> at_middle_; // what two of half the size, extrapolated, change there

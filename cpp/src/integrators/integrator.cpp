@@ -38,14 +38,14 @@ Integrator<Scalar>::Integrator(System<Scalar>& system,
       explicit_(std::make_unique<RungeKutta<Scalar>>(
           tableau_of(options.method, options.rtol))),
       stabilised_(std::make_unique<Chebyshev<Scalar>>()), special_(std::move(special)),
-      switching_(options.method == "auto"),
+      switching_(options.method == "auto" && !special_),
       step_(system.size(),
             special_ ? special_->slope_count()
                      : std::max(explicit_->slope_count(), stabilised_->slope_count())) {
   if (options.method == "rkc2") {
     method_ = stabilised_.get();
   } else if (special_) {
-    if (options.method != special_->name()) {
+    if (options.method != special_->name() && options.method != "auto") {
       throw std::invalid_argument("integrator: method and options disagree");
     }
     method_ = special_.get();
@@ -139,9 +139,14 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
     if (!lands && (h <= resolution || !(h > 1e-300))) {
       return false;
     }
-    if (static_cast<double>(segments_.back().steps + segments_.back().rejected) >=
-        options_.most_steps) {
-      return false;
+    const auto& segment = segments_.back();
+    if (method_ == special_.get() &&
+        static_cast<double>(segment.steps + segment.rejected) >= options_.most_steps) {
+      if (options_.method != "auto") {
+        return false;
+      }
+      switching_ = true;
+      go_on_with(explicit_.get());
     }
     const double error = method_->attempt(system_, step_, h);
     end_ = lands ? limit : step_.t + h; // t + (limit − t) need not be limit
@@ -154,7 +159,8 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
                              ? error / tolerance()
                              : std::numeric_limits<double>::infinity();
     if (ratio <= 1.0) {
-      const double next = h * controller_.accepted(ratio, method_->error_order());
+      const double next =
+          h * controller_.accepted(ratio, method_->error_order(), method_->bounded());
       after_ =
           h < 0.9 * proposed_ ? std::max(next, std::min(proposed_, 4.0 * next)) : next;
       after_ = std::min(after_, options_.growth * h);
@@ -229,9 +235,14 @@ template <class Scalar> void Integrator<Scalar>::commit() {
   }
   radius_age_ = radius_age_ > 0 ? radius_age_ - 1 : 0;
   if (switching_ && segment.method != method_->name()) {
-    segments_.push_back({std::string(method_->name()), step_.t, step_.t, 0, 0, 0});
-    controller_.reset();
+    go_on_with(method_);
   }
+}
+
+template <class Scalar> void Integrator<Scalar>::go_on_with(Method<Scalar>* method) {
+  method_ = method;
+  segments_.push_back({std::string(method_->name()), step_.t, step_.t, 0, 0, 0});
+  controller_.reset();
 }
 
 template <class Scalar> void Integrator<Scalar>::commit_at(double t) {

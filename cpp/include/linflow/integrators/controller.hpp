@@ -10,11 +10,14 @@ namespace linflow {
 // the estimate over the tolerance: at most 1 is accepted.
 class PiController {
 public:
-  // Factor for the next step after an accepted one.
-  double accepted(double error, int error_order) {
+  // Factor for the next step after an accepted one. Where stability can't bound steps
+  // nothing is to be damped, and the last error alone decides.
+  double accepted(double error, int error_order, bool damped) {
     const double k = error_order + 1.0;
     const double now = std::max(error, 1e-10);
-    double factor = kSafety * std::pow(now, -0.7 / k) * std::pow(previous_, 0.4 / k);
+    double factor =
+        kSafety * (damped ? std::pow(now, -0.7 / k) * std::pow(previous_, 0.4 / k)
+                          : std::pow(now, -1.0 / k));
     factor = std::clamp(factor, kShrink, after_rejection_ ? 1.0 : kGrow);
     // Not less: a step that was far too short says nothing of the next but one, and in
     // runs of few steps the growth that it would hold back is all there is.

@@ -27,7 +27,9 @@ struct IntegratorOptions {
   double fixed_step = 0.0; // > 0: steps of this size, no error control
   double first_step = 0.0; // > 0: the first attempt; 0: from the slopes at the start
   double growth = 10.0;    // most of a step over the one before
-  double most_steps = std::numeric_limits<double>::infinity(); // and attempts: give up
+  // And attempts; then "auto" goes on from a special method to one for every system,
+  // where there is another, and else gives up.
+  double most_steps = std::numeric_limits<double>::infinity();
 };
 
 // A stretch of the run that one method made.
@@ -42,8 +44,8 @@ struct Segment {
 
 template <class Scalar> class Integrator {
 public:
-  // `special` is a method that this system has beside those of every system, named by
-  // options.method.
+  // `special` is a method that this system has beside those of every system: it is
+  // named by options.method, or "auto" begins with it.
   Integrator(System<Scalar>& system,
              const IntegratorOptions& options,
              std::unique_ptr<Method<Scalar>> special = nullptr);
@@ -83,6 +85,7 @@ private:
   void update_radius();
   double radius_by_power_iteration();
   void choose_method();
+  void go_on_with(Method<Scalar>* method);
 
   System<Scalar>& system_;
   IntegratorOptions options_;

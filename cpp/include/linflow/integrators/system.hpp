@@ -78,6 +78,8 @@ public:
 
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual int error_order() const = 0; // estimate is O(h^(this + 1))
+  // Whether stability may bound its steps on a stiff system.
+  [[nodiscard]] virtual bool bounded() const { return true; }
   // Columns of Step::slopes that it uses.
   [[nodiscard]] virtual Index slope_count() const = 0;
   // Fills next, f(next) and the dense output for a step of size h; returns the norm of

@@ -1,0 +1,147 @@
+"""Exponential time differencing in the singular basis of the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import linflow as lf
+from reference_flow import relative
+
+TASK = lf.low_rank_task((12, 9), rank=2, rng=0)
+FULL = lf.Task(np.random.default_rng(3).normal(size=(7, 10)))
+STARTS = {
+    "active": lf.Gaussian(60, 1e-3),
+    "mixed": lf.Gaussian(1e4, 1e-4),
+    "lazy": lf.Gaussian(1e3, 0.1),
+    "unequal": lf.Gaussian(300, (1e-2, 1e-3)),
+    "barely wide": lf.Gaussian(40, 0.1),
+}
+TIMES = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 24)])
+
+
+def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
+    keep: dict[str, Any] = {"times": TIMES, "rng": 0, "save_product": True}
+    return lf.gradient_flow(task, init, **keep | {"method": "etdrk4"} | keywords)
+
+
+def methods(trajectory: lf.Trajectory) -> list[str]:
+    assert trajectory.segments is not None
+    return [segment["method"] for segment in trajectory.segments]
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("task", [TASK, FULL], ids=["low rank", "full rank"])
+def test_keeps_its_tolerance_at_every_save_point(
+    task: lf.Task, start: str, rtol: float
+) -> None:
+    """Up to ten times, as all methods; many points, so that some are read off."""
+    times = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 120)])
+    network = STARTS[start].sample(task, 0)
+    try:
+        found = run(network, task, times=times, rtol=rtol)
+    except ValueError as refusal:  # P must stay positive definite beyond doubt
+        assert "least eigenvalue" in str(refusal)
+        assert (start, rtol) in {("active", 1e-4), ("active", 1e-6), ("mixed", 1e-4)}
+        return
+    exact = run(network, task, times=times, method="dop853", rtol=1e-11)
+    assert methods(found) == ["etdrk4"]
+    assert found.attrs["form"] == "gram"
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < 10 * rtol
+    assert isinstance(found.network, lf.Network)
+    assert isinstance(exact.network, lf.Network)
+    assert relative(found.network.gram, exact.network.gram) < 10 * rtol
+
+
+def test_order_four() -> None:
+    """By steps of equal size: one for each save point."""
+    network = lf.Gaussian(60, 0.05).sample(TASK, 0)
+    end = 0.2
+    exact = run(network, method="dop853", times=[end], rtol=1e-12).last_product
+    errors = []
+    for count in (8, 16, 32):
+        state: Any = network
+        for _ in range(count):
+            state = run(state, times=[end / count], rtol=1e-7, atol=1e9)
+            assert state.steps == 1
+        errors.append(np.linalg.norm(state.last_product - exact))
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    np.testing.assert_allclose(orders, 4.0, atol=0.2)
+
+
+def test_stiffness_does_not_bound_its_steps() -> None:
+    """Learned modes are e^{-2st}: hundreds of time constants, in few steps."""
+    task = lf.low_rank_task(20, rank=3, rng=1)
+    network = lf.Gaussian(1e4, 1e-4).sample(task, 0)
+    found = run(network, task, times=[50.0], rtol=1e-4)
+    explicit = run(network, task, times=[50.0], rtol=1e-4, method="tsit5")
+    assert found.rhs_evaluations is not None
+    assert explicit.rhs_evaluations is not None
+    assert found.rhs_evaluations < 0.3 * explicit.rhs_evaluations
+    assert relative(found.last_product, explicit.last_product) < 1e-3
+
+
+def test_lazy_learning_is_one_exponential() -> None:
+    """As kappa grows beyond the target, N vanishes and steps grow without bound."""
+    counts = []
+    for variance in (0.1, 10.0, 1000.0):
+        found = run(lf.Gaussian(1e8, variance), times=[1e-7 / variance], rtol=1e-4)
+        assert found.train_error is not None
+        assert found.train_error[-1] < 1e-4
+        counts.append(found.steps)
+    assert counts[-1] <= counts[0]
+    assert counts[-1] <= 6
+
+
+def test_auto_takes_it_in_gram_form() -> None:
+    for start in ("mixed", "lazy"):
+        found = run(STARTS[start], method="auto", times=[2.0], rtol=1e-5)
+        assert methods(found)[0] in ("etdrk4", "splitting")
+    found = run(STARTS["lazy"], method="auto", times=[0.01], rtol=1e-5)
+    assert methods(found) == ["etdrk4"]
+    assert methods(run(STARTS["lazy"], method="auto", rtol=1e-10)) == ["dop853"]
+
+
+def test_events_are_located() -> None:
+    events = [lf.events.mode_crosses(1.5, mode=0), lf.events.train_error_below(0.1)]
+    found = run(STARTS["mixed"], rtol=1e-7, events=events)
+    exact = run(STARTS["mixed"], rtol=1e-11, events=events, method="dop853")
+    assert found.events is not None
+    assert exact.events is not None
+    assert [e["name"] for e in found.events] == [e["name"] for e in exact.events]
+    np.testing.assert_allclose(
+        [e["time"] for e in found.events],
+        [e["time"] for e in exact.events],
+        rtol=1e-5,
+    )
+
+
+def test_float32() -> None:
+    network = STARTS["lazy"].sample(TASK, 0)
+    single = run(network, rtol=1e-4, dtype="float32")
+    double = run(network, rtol=1e-10, method="dop853")
+    assert methods(single) == ["etdrk4"]
+    assert single.product is not None
+    assert double.product is not None
+    assert relative(single.product, double.product) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"learning_rates": (1.0, 2.0)}, r"learning_rates must be 1 .*\(1.0, 2.0\)"),
+        ({"save_weights": True}, "save_weights must be False"),
+        ({"step_size": 1e-3}, "step_size must be None .* not 0.001"),
+        ({"init": lf.Gaussian(20, 0.1)}, "init must have 21 hidden units .* not 20"),
+        ({"init": lf.Gaussian(1e3, 1e-30)}, "init must be larger beside the target"),
+    ],
+)
+def test_refused_where_it_does_not_suit(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message) as refusal:
+        run(**{"init": STARTS["lazy"]} | keywords)
+    assert "'etdrk4'" in str(refusal.value)
