@@ -137,6 +137,6 @@ def _picture(data: xr.Dataset) -> Figure:
     others[0].set(ylabel="kernel distance")
     others[1].set(ylabel="error per entry")
     panels.letters(axes)
-    handles = [dap.entry(i, rf"$\lambda={v:g}$") for i, v in enumerate(CURVES)]
-    legend_outside(first, [*handles, *panels.key(simulated="integrated flow")], 6)
+    handles = [dap.entry(i, rf"$\lambda/s^*={v:g}$") for i, v in enumerate(CURVES)]
+    legend_outside(first, [*handles, *panels.key(simulated="integrated flow")], 3)
     return figure

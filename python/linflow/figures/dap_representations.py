@@ -121,17 +121,21 @@ def _picture(data: xr.Dataset) -> Figure:
                 (data.point[1:], data[f"simulated_{layer}_change"][column, 1:]),
             )
             if layer == "input":
-                axes[column].set_title(rf"$\lambda={lam:g}\,s^*_1$")
+                axes[column].set_title(_level(lam))
         axes[0].set_ylabel(name)
         axes[3].set(xscale="log", ylim=(-0.05, 1.05), xlabel=r"time $t\,s^*_1$")
         axes[3].set(ylabel=r"change, $1-\cos$")
-    handles = [dap.entry(i, rf"$\lambda={lam:g}$") for i, lam in enumerate(LEVELS)]
+    handles = [dap.entry(i, _level(lam)) for i, lam in enumerate(LEVELS)]
     handles += panels.key(
         exact="exact; above the diagonal",
         simulated="integrated flow; below the diagonal",
     )
     legend_outside(grid[0, 0], handles, 3)
     return figure
+
+
+def _level(lam: float) -> str:
+    return rf"$\lambda={lam:g}\,s^*_1$" if lam else r"$\lambda=0$"
 
 
 def _halves(ax: Axes, exact: Array, simulated: Array) -> None:

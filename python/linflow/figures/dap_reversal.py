@@ -131,8 +131,8 @@ def _picture(data: xr.Dataset) -> Figure:
     right.set(ylabel=r"escape time $t\,s^*$")
     panels.letters(axes)
     handles = [
-        dap.entry(i, r"$\lambda=0$" if lam == 0 else rf"$\lambda=10^{{{power}}}\,s^*$")
-        for i, (lam, power) in enumerate(zip(CURVES, (None, -4, -2, 0), strict=True))
+        dap.entry(i, rf"$\lambda={lam}$")
+        for i, lam in enumerate(("0", r"10^{-4}\,s^*", r"10^{-2}\,s^*", "s^*"))
     ]
     legend_outside(left, [*handles, *panels.key(simulated="integrated flow")], 3)
     return figure

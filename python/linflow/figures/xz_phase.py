@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from linflow.figures import _panels as panels
-from linflow.plot._style import COLOURS, legend_outside, outline
+from linflow.plot._style import COLOURS, SEAMLESS, legend_outside, outline
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -104,6 +104,7 @@ def _plane(ax: Axes, plane: xr.Dataset) -> None:
         cmap="RdBu_r",
         vmin=-6,
         vmax=6,
+        **SEAMLESS,
     )
     bar = ax.figure.colorbar(mesh, ax=ax, extend="both")
     bar.set_label(r"$\log_{10} |K_\infty / K_0 - 1|$, $N = 10^6$")

@@ -23,6 +23,8 @@ AxesLike: TypeAlias = "Axes | Sequence[Axes] | AxesArray"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 LineStyle: TypeAlias = Literal["-", "--", ":", "-."]
 LINE_STYLES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")
+# Cells that touch: viewers of SVG and PDF show hairlines between bare faces.
+SEAMLESS: dict[str, Any] = {"edgecolors": "face", "linewidth": 0.3}
 
 
 def outline(width: float, colour: str = "white") -> list[AbstractPathEffect]:

@@ -15,7 +15,14 @@ import numpy as np
 from ._cells import Cells, Statistic, summarise
 from ._marks import draw_boundaries, draw_contours, draw_regions, mark_cells
 from ._scale import colour_bar, look_of, make_norm
-from ._style import as_array, choose_panels, legend_below, legend_outside, new_axes
+from ._style import (
+    SEAMLESS,
+    as_array,
+    choose_panels,
+    legend_below,
+    legend_outside,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +118,7 @@ def phase_panel(
         np.ma.masked_invalid(np.maximum(cells.value, floor)),
         cmap=cmap or look.cmap,
         norm=norm,
+        **SEAMLESS,
     )
     if np.isfinite(cells.value).any():
         colour_bar(ax, mesh, look, extend, statistic)
