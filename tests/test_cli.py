@@ -128,17 +128,21 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--d", "1"], "d must be an integer >= 2, not 1"),
-        (["--rank", "99"], "rank must be at most d"),
+        (["--d", "1"], "--d must be an integer >= 2, not 1"),
+        (["--rank", "99"], "--rank must be at most d"),
         (["--grid", "0"], "--grid must be an integer >= 1, not 0"),
-        (["--gamma-w", "-1", "2"], "gamma_w must be between 0 and"),
-        (["--gamma-sigma2", "nan", "0"], "gamma_sigma2 must be finite"),
+        (["--gamma-w", "-1", "2"], "--gamma-w must be between 0 and"),
+        (["--gamma-sigma2", "nan", "0"], "--gamma-sigma2 must be a real number"),
+        (["--gamma-sigma2", "-inf", "-1e-1"], "--gamma-sigma2 must be a real number"),
+        (["--noise", "1e200"], "--noise must be at most 1e+140, not 1e+200"),
+        (["--workers", "0"], "--workers must be an integer >= 1, not 0"),
+        (["--scheduler", "here"], "--scheduler: 'here' is not the address"),
         (["--panels", "colour"], "--panels must be one of"),
-        (["--seeds", "0"], "seeds must be"),
-        (["--gamma-sigma2", "800", "900"], "gamma_sigma2 must be between"),
-        (["--rng", "-4"], "rng must be a non-negative integer"),
-        (["--dtype", "int8"], "dtype must be"),
-        (["--threads", "0"], "n_threads must be"),
+        (["--seeds", "0"], "--seeds must be"),
+        (["--gamma-sigma2", "800", "900"], "--gamma-sigma2 must be between"),
+        (["--rng", "-4"], "--rng must be a non-negative integer"),
+        (["--dtype", "int8"], "--dtype must be"),
+        (["--threads", "0"], "--threads must be"),
         (["--out", "no/such/folder/map"], "does not exist"),
         (["--out", "."], "must name a file"),
     ],
@@ -156,6 +160,62 @@ def test_bad_input(
     assert message in said.err
     assert said.err.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["phase-diagram", "--d", "nan"], "argument --d: invalid int value: 'nan'"),
+        (["phase-diagram", "--panels"], "argument --panels: expected at least one"),
+        (["dynamics", "--data", "csv"], "argument --data: invalid choice: 'csv'"),
+        (["figure", "unified", "--bogus"], "unrecognized arguments: --bogus"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_usage_errors_are_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--gamma-w", "1e9"], "--gamma-w must be between 0 and 16.6"),
+        (["--gamma-sigma2", "-1e9"], "--gamma-sigma2 must be between -332 and 144"),
+        (["--steps", "-1"], "--steps must be an integer >= 0, not -1"),
+        (["--step-size", "0"], "--step-size must be a real number > 0"),
+        (["--step-size", "1e9"], "use a smaller step"),
+        (["--d", "9000000", "--gamma-w", "1"], "a task of 9000000 x 9000000 would"),
+    ],
+)
+def test_dynamics_bad_input(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["dynamics", "--d", "8", "--rank", "2", "--quiet", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_diagram_of_diverged_cells(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    huge = ["--dtype", "float32", "--gamma-sigma2", "80", "100"]
+    huge += ["--out", str(tmp_path / "map")]
+    assert main(["phase-diagram", *SMALL, "--d", "8", "--rank", "2", *huge]) == 0
+    assert "no minimal test error is known" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [[], ["--help"], ["phase-diagram", "--help"]])

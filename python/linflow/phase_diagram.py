@@ -194,8 +194,8 @@ def phase_diagram(
         raise ValueError(message)
     axis_sigma2 = validate.axis("gamma_sigma2", gamma_sigma2)
     axis_w = validate.axis("gamma_w", gamma_w)
-    _check_widths(d, axis_w)
-    _check_variances(d, axis_sigma2)
+    check_widths(d, axis_w)
+    check_variances(d, axis_sigma2)
     seeds = validate.integer("seeds", seeds, at_least=1)
     kinds = _kinds(dynamics, distance_to)
     plan = Protocol.check(protocol)
@@ -330,7 +330,8 @@ def _kinds(dynamics: Any, distance_to: Any) -> tuple[str, str | None]:
     return kind(dynamics), None if distance_to is None else kind(distance_to)
 
 
-def _check_widths(d: int, gamma_w: Array) -> None:
+def check_widths(d: int, gamma_w: Array) -> None:
+    """Refuse exponents of widths that no network has."""
     with np.errstate(over="ignore"):
         widths = float(d) ** gamma_w
     for exponent, width in zip(gamma_w, widths, strict=True):
@@ -343,12 +344,14 @@ def _check_widths(d: int, gamma_w: Array) -> None:
             raise ValueError(message)
 
 
-def _check_variances(d: int, gamma_sigma2: Array) -> None:
-    top = 300 / np.log10(d)
+def check_variances(d: int, gamma_sigma2: Array) -> None:
+    """Refuse exponents of variances whose levels would overflow or vanish."""
+    # The square of variance times width, mu, is finite at any width.
+    low, high = -300 / np.log10(d), 130 / np.log10(d)
     for exponent in gamma_sigma2:
-        if not -top <= exponent <= top:
+        if not low <= exponent <= high:
             message = (
-                f"gamma_sigma2 must be between {-top:.3g} and {top:.3g} (variances "
-                f"1e-300 to 1e300 at d = {d}), not {exponent:g}"
+                f"gamma_sigma2 must be between {low:.3g} and {high:.3g} (variances "
+                f"1e-300 to 1e130 at d = {d}), not {exponent:g}"
             )
             raise ValueError(message)

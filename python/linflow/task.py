@@ -333,6 +333,9 @@ def low_rank_task(
             f"noise must be at most {MOST_NOISE:g}, not {noise:g}: squares overflow"
         )
         raise ValueError(message)
+    validate.memory(
+        f"a task of {d_out} x {d_in}", 40.0 * d_out * d_in, "give a smaller shape"
+    )
     root = streams.root(rng)
     truth = _truth(root, d_out, d_in, rank)
     stream = root.stream(streams.Purpose.NOISE, d_out, d_in)

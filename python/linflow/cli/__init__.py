@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes every negative number, and says what is wrong in one line."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        # Before Python 3.14 argparse takes -1e-3 for the name of an option.
+        self._negative_number_matcher = re.compile(r"-\.?(\d|inf$|nan$)")
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2."""
+        self.exit(
+            BAD_INPUT, f"{self.prog}: {message} ({self.prog} --help tells more)\n"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from linflow.status import RunFailed
     from linflow.store import StoreDamaged
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="linflow",
         description="The learning dynamics of linear networks: exact, at any width.",
     )
@@ -49,10 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RunFailed,
         StoreDamaged,
     ) as error:
-        text = " ".join(str(error).split())
+        text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
+        text = _of_options(text, options)
         print(f"linflow {options.command}: {text}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as stopped:
-        print(f"linflow {options.command}: {stopped or 'interrupted'}", file=sys.stderr)
+        # Commands that could keep a part of the work have done so, and say where it is.
+        text = re.sub(r"; \.partial.*", "; nothing was written", str(stopped))
+        print(f"linflow {options.command}: {text or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+def _of_options(text: str, options: argparse.Namespace) -> str:
+    """Return a message about an argument with the option's name in its place."""
+    renamed: dict[str, str] = getattr(options, "renamed", {})
+    name = re.match(r"\w*", text)[0]  # type: ignore[index]
+    known = renamed.get(name, name)
+    if known not in vars(options):
+        return text
+    return f"--{known.replace('_', '-')}{text[len(name) :]}"

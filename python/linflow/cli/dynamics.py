@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--top", type=int, help="singular values to draw (12)")
     output.add_arguments(parser, "dynamics")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, renamed={"max_steps": "steps"})
 
 
 def run(options: argparse.Namespace) -> int:
@@ -50,13 +50,16 @@ def run(options: argparse.Namespace) -> int:
 
     import linflow as lf
     from linflow import _validate as validate
+    from linflow.phase_diagram import check_variances, check_widths
 
     out = output.check(options)
     d = options.d if options.d is not None else 500 if options.paper else 200
     d = validate.integer("--d", d, at_least=2)
-    task = lf.low_rank_task(d, options.rank, noise=options.noise, rng=options.rng)
     gamma_sigma2 = validate.real("--gamma-sigma2", options.gamma_sigma2)
-    gamma_w = validate.real("--gamma-w", options.gamma_w, at_least=0)
+    gamma_w = validate.real("--gamma-w", options.gamma_w)
+    check_widths(d, np.array([gamma_w]))
+    check_variances(d, np.array([gamma_sigma2]))
+    task = lf.low_rank_task(d, options.rank, noise=options.noise, rng=options.rng)
     init = lf.Gaussian(float(d) ** gamma_w, float(d) ** gamma_sigma2)
     assert task.truth is not None
     step_size = (

@@ -109,7 +109,8 @@ def add(commands: Any) -> None:
         "--scheduler", metavar="ADDRESS", help="dask scheduler (linflow[cluster])"
     )
     output.add_arguments(parser, "phase_diagram")
-    parser.set_defaults(run=run)
+    renamed = {"n_threads": "threads", "executor": "workers"}
+    parser.set_defaults(run=run, renamed=renamed)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -130,14 +131,17 @@ def run(options: argparse.Namespace) -> int:
     distance_to = options.distance_to
     if distance_to is None and wanted:
         distance_to = "self_consistent"
+    executor = options.workers
+    if options.scheduler is not None:
+        executor, options.renamed["executor"] = options.scheduler, "scheduler"
     out = output.check(options)
     start = time.perf_counter()
     try:
         data = phase_diagram(
             settings["d"],
             options.rank,
-            _axis(settings["gamma_sigma2"], count),
-            _axis(settings["gamma_w"], count),
+            _axis("--gamma-sigma2", settings["gamma_sigma2"], count),
+            _axis("--gamma-w", settings["gamma_w"], count),
             seeds=options.seeds,
             noise=options.noise,
             dynamics=options.dynamics,
@@ -145,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
             dtype=options.dtype,
             store=options.store,
             resume="repair" if options.resume and options.repair else options.resume,
-            executor=options.scheduler or options.workers,
+            executor=executor,
             n_threads=options.threads,
             rng=options.rng,
             progress=not options.quiet,
@@ -167,10 +171,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _axis(limits: Sequence[float], count: int) -> Array:
+def _axis(name: str, limits: Sequence[float], count: int) -> Array:
     import numpy as np
 
-    low, high = limits
+    from linflow import _validate as validate
+
+    low, high = (validate.real(name, limit) for limit in limits)
     return np.linspace(low, high, count)
 
 
@@ -186,14 +192,19 @@ def summary(data: xr.Dataset, seconds: float) -> str:
         for code, count in zip(status, counts, strict=True)
     )
     error = data["min_test_error"].mean("seed")
-    best = error.where(error == error.min(), drop=True).isel(gamma_w=0, gamma_sigma2=0)
+    errors = "no minimal test error is known"
+    if np.isfinite(error).any():
+        best = error.where(error == error.min(), drop=True)
+        best = best.isel(gamma_w=0, gamma_sigma2=0)
+        errors = (
+            f"lowest minimal test error {float(error.min()):.3g} at "
+            f"gamma_sigma2 = {float(best.gamma_sigma2):.3g}, "
+            f"gamma_w = {float(best.gamma_w):.3g}; highest {float(error.max()):.3g}"
+        )
     width = float(data["width"].max())
     return (
         f"{data['status'].size} cells, d = {data.attrs['d']}, "
         f"widths up to {width:,.0f}, "
         f"{float(data['steps'].sum()):,.0f} steps in {seconds:.1f} s\n"
-        f"ended: {ends}\n"
-        f"lowest minimal test error {float(error.min()):.3g} at "
-        f"gamma_sigma2 = {float(best.gamma_sigma2):.3g}, "
-        f"gamma_w = {float(best.gamma_w):.3g}; highest {float(error.max()):.3g}"
+        f"ended: {ends}\n{errors}"
     )

@@ -343,6 +343,7 @@ def open_pool(executor: Any, n_threads: int | None, here: Callable[[], Pool]) ->
 def _client(scheduler: Any) -> Any:
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         message = (
             "executor: a dask scheduler needs distributed; install it by "
@@ -350,6 +351,8 @@ def _client(scheduler: Any) -> Any:
         )
         raise ImportError(message) from None
     try:
+        if isinstance(scheduler, str) and not scheduler.startswith("inproc:"):
+            get_address_host_port(scheduler)  # a half-made client complains at its end
         return Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except OSError as error:
         message = f"executor: no dask scheduler answers at {scheduler!r}"
