@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
+from linflow import _progress as progress_bar
 from linflow._core import spectrum as core
 from linflow.network import Law, Network
 from linflow.status import Status
 from linflow.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linflow._callback import Callback
+    from linflow._core import Array
     from linflow._options import Timed
     from linflow.rescaling import Rescaling
     from linflow.task import Task
+
+    Told = tuple[bool | Callable[[int], Any], Callback | None]
 
 
 def standard_network(network: Network, rescaling: Rescaling) -> Network:
@@ -31,6 +39,29 @@ def task_arguments(task: Task, options: Timed, rescaling: Rescaling) -> dict[str
         "target": options.matrix(task.target / unit),
         "noise": None if noise is None else options.matrix(noise / unit),
     }
+
+
+def run(
+    solve: Callable[..., dict[str, Any]],
+    X: Array,
+    Y: Array,
+    task: Task,
+    options: Timed,
+    rescaling: Rescaling,
+    told: Told,
+    **keywords: Any,
+) -> dict[str, Any]:
+    """Return the core's record from factors X = W1^T, Y = W2 in standard units."""
+    progress, callback = told
+    with progress_bar.bar(progress, len(options.times), "time") as update:
+        return solve(
+            options.matrix(X),
+            options.matrix(Y),
+            **task_arguments(task, options, rescaling),
+            progress=update,
+            callback=callbacks.at_times(callback, options.times, rescaling.output),
+            **options.keywords(rescaling.time) | keywords,
+        )
 
 
 def trajectory(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from linflow import _callback as callbacks
-from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow import _validate as validate
 from linflow import modes
@@ -139,7 +138,7 @@ def closed_form(
     >>> run.exact, run.singular_values[-1].round(12)
     (True, array([2., 1.]))
     """
-    callback = callbacks.check(callback)
+    told = progress, callbacks.check(callback)
     options = Timed.check(
         task,
         times=times,
@@ -162,18 +161,18 @@ def closed_form(
     if before is not None:
         residual = max(levels.residual, before.residual)
         levels = levels._replace(residual=residual, exact=False)
-    with progress_bar.bar(progress, len(options.times), "time") as update:
-        record = core.run(
-            options.matrix(standard.W1.T),
-            options.matrix(standard.W2),
-            **solved.task_arguments(task, options, rescaling),
-            lam=levels.lam,
-            mu=levels.mu,
-            save_gram=options.save_gram,
-            progress=update,
-            callback=callbacks.at_times(callback, options.times, rescaling.output),
-            **options.keywords(rescaling.time),
-        )
+    record = solved.run(
+        core.run,
+        standard.W1.T,
+        standard.W2,
+        task,
+        options,
+        rescaling,
+        told,
+        lam=levels.lam,
+        mu=levels.mu,
+        save_gram=options.save_gram,
+    )
     trajectory = solved.trajectory(
         record,
         options,

@@ -8,7 +8,6 @@ import numpy as np
 
 from linflow import _callback as callbacks
 from linflow import _grams as grams
-from linflow import _progress as progress_bar
 from linflow import _solved as solved
 from linflow._core import lazy as core
 from linflow._options import OBSERVABLES, Timed
@@ -82,7 +81,7 @@ n_threads, progress, callback
     >>> bool(abs(formula.train_error - flow.train_error).max() < 0.02)
     True
     """
-    callback = callbacks.check(callback)
+    told = progress, callbacks.check(callback)
     options = Timed.check(
         task,
         times=times,
@@ -99,15 +98,9 @@ n_threads, progress, callback
     levels = rescaling.levels(network.law)
     options.spectrum(task, levels["kappa"])  # refuses what it can't tell, before work
     standard = solved.standard_network(network, rescaling)
-    with progress_bar.bar(progress, len(options.times), "time") as update:
-        record = core.run(
-            options.matrix(standard.W1.T),
-            options.matrix(standard.W2),
-            **solved.task_arguments(task, options, rescaling),
-            progress=update,
-            callback=callbacks.at_times(callback, options.times, rescaling.output),
-            **options.keywords(rescaling.time),
-        )
+    record = solved.run(
+        core.run, standard.W1.T, standard.W2, task, options, rescaling, told
+    )
     trajectory = solved.trajectory(
         record,
         options,

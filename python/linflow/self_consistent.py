@@ -291,7 +291,7 @@ def _flow(
     law: Law,
     options: Timed,
     rescaling: Rescaling,
-    told: tuple[bool | Callable[[int], Any], Callable[[float, Array], Any] | None],
+    told: solved.Told,
     name: str,
 ) -> Trajectory:
     """Solve the formula as a flow: the propagator from the start that A(0) implies.
@@ -303,20 +303,18 @@ def _flow(
     X, Y = core_flow.self_consistent_factors(
         np.asfortranarray(standard.product), 0.0, mu
     )
-    keywords = options.keywords(rescaling.time)
-    keywords["save_product"] = keywords["save_product"] or options.save_gram
-    progress, callback = told
-    with progress_bar.bar(progress, len(options.times), "time") as update:
-        record = core_flow.run(
-            options.matrix(X),
-            options.matrix(Y),
-            **solved.task_arguments(task, options, rescaling),
-            lam=0.0,
-            mu=mu,
-            progress=update,
-            callback=callbacks.at_times(callback, options.times, rescaling.output),
-            **keywords,
-        )
+    record = solved.run(
+        core_flow.run,
+        X,
+        Y,
+        task,
+        options,
+        rescaling,
+        told,
+        lam=0.0,
+        mu=mu,
+        save_product=options.save_product or options.needs_order or options.save_gram,
+    )
     trajectory = solved.trajectory(
         record,
         options,
