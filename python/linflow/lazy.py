@@ -68,8 +68,9 @@ n_threads, progress, callback
 
     Notes
     -----
-    Cost: two symmetric eigendecompositions, then two products per time. Exact for its
-    equation to rounding (theory §6).
+    Cost: two symmetric eigendecompositions, which Ctrl-C does not interrupt (see
+    `closed_form`), then two products per time. Exact for its equation to rounding
+    (theory §6).
 
     Examples
     --------
