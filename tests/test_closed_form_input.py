@@ -126,3 +126,12 @@ def test_crossing_times_of_repeated_and_infinite_times() -> None:
     assert crossings is not None
     assert crossings[0] < 0.1
     assert crossings[1] == INF  # after the last finite time
+
+
+def test_a_start_without_a_network() -> None:
+    task = lf.low_rank_task((3, 2), 1, rng=0)
+    formula = lf.lazy(task, lf.Gaussian(10, 0.1), times=[0, 1], rng=0)
+    with pytest.raises(
+        ValueError, match=r"init must have a network .*Trajectory\(lazy"
+    ):
+        lf.closed_form(task, formula, times=[0, 1])

@@ -121,9 +121,10 @@ def closed_form(
     Notes
     -----
     Cost: one singular value decomposition of T, then per time about the work of one to
-    two steps of gradient descent, whatever the time. Ctrl-C, `progress` and `callback`
-    are answered between times; the decomposition, which comes before them, is not
-    interrupted: seconds at d = 1000, half a minute and more at d = 2000 on one core.
+    two steps of gradient descent, whatever the time; the ``.network`` at the end costs
+    some more. Ctrl-C, `progress` and `callback` are answered between times. Nothing
+    interrupts the decomposition before the first, a time, or the network: at d = 2000
+    on one core about half a minute, several seconds, and a quarter of a minute.
 
     References
     ----------

@@ -110,7 +110,9 @@ def phase_diagram(
     rtol : float
         Tolerance of "gradient_flow"; at 1e-4 the picture is the same.
     dtype : {"float64", "float32"}
-        Precision of the runs; see `gradient_descent`.
+        Precision of the runs; see `gradient_descent`. In float32 a tiny narrow start
+        may not move the test error by more than rounding, whose rises the published
+        rules then take for its end: such cells stop early.
     store : path_like, optional
         Zarr store to which cells are written as they finish (`linflow.store`).
     resume : bool, "repair" or "retry"
