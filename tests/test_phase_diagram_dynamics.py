@@ -42,7 +42,9 @@ def run_of(name: str, task: lf.Task, init: lf.Gaussian, root: Any) -> lf.Traject
 def test_every_cell_equals_the_public_function(name: str) -> None:
     # Beside "closed_form" the formulas are flows too.
     other = "self_consistent" if name == "closed_form" else "closed_form"
-    data = lf.phase_diagram(**GRID, dynamics=name, distance_to=other, seeds=2)
+    data = lf.phase_diagram(
+        **GRID, dynamics=name, distance_to=other, seeds=2, observe="rank_margin"
+    )
     assert data.attrs["time"] == "flow"
     for seed in range(2):
         root = np.random.SeedSequence(0, spawn_key=(seed,))
@@ -70,6 +72,9 @@ def _check(cell: xr.Dataset, run: lf.Trajectory, other: lf.Trajectory) -> None:
     assert float(cell.final_train_error) == pytest.approx(run.train_error[-1], **near)
     values = np.linalg.svd(run.product[best], compute_uv=False)
     assert float(cell["rank"]) == np.count_nonzero(values > values[0] / 5)
+    assert float(cell.rank_margin) == pytest.approx(
+        abs(values / values[0] - 0.2).min(), **near
+    )
     assert float(cell.stable_rank) == pytest.approx(
         (values**2).sum() / values[0] ** 2, rel=1e-9
     )
@@ -207,6 +212,28 @@ def test_integrated_flow_by_the_rules_of_the_protocol() -> None:
     xr.testing.assert_equal(one, two)
     single = lf.phase_diagram(**FLOW_GRID, rtol=1e-4, dtype="float32")
     np.testing.assert_allclose(single.min_test_error, fine.min_test_error, atol=1e-2)
+
+
+def test_active_cells_in_long_steps() -> None:
+    """About the closed form or integrated: the picture of a finer integration."""
+    words: dict[str, Any] = FLOW_GRID | {
+        "d": 30,
+        "gamma_sigma2": [-3.0, -2.6, -2.2],
+        "gamma_w": [1.3, 1.6, 2.2],
+    }
+    # A look at every step is taken from integrated ones.
+    fine = lf.phase_diagram(**words, rtol=1e-6, distance_to="closed_form")
+    integrated = lf.phase_diagram(**words, rtol=1e-4, distance_to="closed_form")
+    split = lf.phase_diagram(**words, rtol=1e-4)
+    assert float((split.stable_rank != integrated.stable_rank).mean()) > 0.8
+    for name in ("status", "rank"):
+        np.testing.assert_array_equal(split[name], fine[name], err_msg=name)
+    np.testing.assert_allclose(split.steps, fine.steps, atol=1)
+    np.testing.assert_allclose(split.min_test_error, fine.min_test_error, atol=3e-4)
+    np.testing.assert_allclose(split.stable_rank, fine.stable_rank, rtol=2e-3)
+    np.testing.assert_allclose(
+        split.final_train_error, fine.final_train_error, rtol=1e-2
+    )
 
 
 def test_rules_of_the_protocol_stop_a_flow() -> None:

@@ -83,6 +83,7 @@ py::dict results_to_dict(const std::vector<CellResult>& results) {
     out[name] = to_array(std::move(values), {count});
   };
   spectral("rank", &CellSpectrumResult::rank);
+  spectral("rank_margin", &CellSpectrumResult::rank_margin);
   spectral("stable_rank", &CellSpectrumResult::stable_rank);
   spectral("active_modes", &CellSpectrumResult::active_modes);
   spectral("effective_rank", &CellSpectrumResult::effective_rank);

@@ -63,6 +63,7 @@ CellSpectrumResult CellSpectrum<Scalar>::summary(const Matrix<Scalar>& best,
     out.rank = static_cast<double>((values.array() > largest / 5.0).count());
     if (largest > 0.0) {
       out.stable_rank = (values / largest).squaredNorm();
+      out.rank_margin = (values.array() / largest - 0.2).abs().minCoeff();
       double entropy = 0.0;
       for (const double value : values) {
         const double p = value / out.nuclear_norm;

@@ -48,7 +48,7 @@ public:
          Index d_in,
          Index units,
          const EnsembleOptions& options)
-      : kind_(kind), most_steps_(options.stop.max_steps), rtol_(options.rtol),
+      : kind_(kind), rules_(options.stop), rtol_(options.rtol),
         every_step_(options.distance_to || options.spectrum.crossings) {
     if (kind == DynamicsKind::gradient_descent) {
       descent_ = std::make_unique<Descent<Scalar>>(d_out, d_in, units);
@@ -70,7 +70,7 @@ public:
     }
     if (kind_ == DynamicsKind::gradient_flow) {
       flow_ = std::make_unique<NetworkFlowSteps<Scalar>>(
-          task, start.X, start.Y, cell.step_size, most_steps_, rtol_, every_step_);
+          task, start.X, start.Y, cell.step_size, rules_, rtol_, every_step_);
       return *flow_;
     }
     // The levels of the law in the limit of width (theory §4).
@@ -110,7 +110,7 @@ public:
           *solution_,
           shared ? task.modes().objective : *turned_,
           cell.step_size,
-          most_steps_);
+          rules_.max_steps);
     }
     return *virtual_steps_;
   }
@@ -127,7 +127,7 @@ private:
   }
 
   DynamicsKind kind_;
-  Index most_steps_;
+  StopRules rules_;
   double rtol_;
   bool every_step_;
   std::unique_ptr<NetworkFlowSteps<Scalar>> flow_;

@@ -11,9 +11,10 @@ NetworkFlowSteps<Scalar>::NetworkFlowSteps(const EnsembleTask<Scalar>& task,
                                            const Matrix<Scalar>& X,
                                            const Matrix<Scalar>& Y,
                                            double step_size,
-                                           Index most_steps,
+                                           const StopRules& rules,
                                            double rtol,
                                            bool every_step) {
+  const Index most_steps = rules.max_steps;
   integrate_ = [&task, &X, &Y, step_size, most_steps, rtol] {
     return std::make_unique<FlowSteps<Scalar>>(
         task.objective(), X, Y, step_size, most_steps, rtol);
@@ -28,7 +29,12 @@ NetworkFlowSteps<Scalar>::NetworkFlowSteps(const EnsembleTask<Scalar>& task,
   const auto size = static_cast<double>(modes.basis->values.norm());
   if (!every_step && GramFlow<Scalar>::fits(shape) && kappa < most_kappa * size) {
     split_ = std::make_unique<SplitSolution<Scalar>>(
-        modes.basis, X, Y, step_size * static_cast<double>(most_steps), rtol);
+        modes.basis,
+        X,
+        Y,
+        step_size * static_cast<double>(most_steps),
+        rules.rising_times > 0,
+        rtol);
     if (split_->pays()) {
       steps_ = std::make_unique<LocatedSteps<Scalar>>(
           *split_, modes.objective, step_size, most_steps);

@@ -60,7 +60,7 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // Time in which the first mode is learned.
   const double first = (1.0 + std::asinh(top_mode / kappa)) / std::max(top_mode, kappa);
   const double span =
-      request.until_best ? std::min(request.span, 2.0 * first) : request.span;
+      request.until_best ? std::min(request.span, 4.0 * first) : request.span;
 
   Vector<Scalar> slope(state.size());
   flow.slope(state, slope);
@@ -75,15 +75,20 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // Steps grow from there; where the closed form itself is right, and corrections to it
   // do not grow (as e^{κt}), one does it all.
   const double off = 0.2 * std::min(1.0, kappa / top_mode) * plan.levels.residual;
-  const double fineness = std::cbrt(std::max(off / rtol, 1.0));
+  plan.fineness = std::cbrt(std::max(off / rtol, 1.0));
   const bool at_once = off < kNegligible * rtol && kappa * request.span < 1.0;
   const double steps =
-      at_once ? 1.0
-              : (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * fineness;
+      at_once
+          ? 1.0
+          : (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * plan.fineness;
+  // Many looks in a step are read off a polynomial through some.
+  const double solved =
+      request.until_best ? request.looks : std::min(request.looks, 8.0 * steps);
   const double split =
-      15.0 + 19.0 * steps + (request.whole ? 2.0 : 1.4) * request.looks;
+      15.0 + 20.0 * steps + 1.4 * solved + (request.whole ? 0.6 : 0.1) * request.looks;
   plan.pays = split < plan.integrated;
-  plan.first_step = at_once ? request.span : std::min(request.span, first / fineness);
+  plan.first_step =
+      at_once ? request.span : std::min(request.span, first / plan.fineness);
   plan.most_steps = 2.0 + 0.5 * plan.integrated / 19.0;
   return plan;
 }

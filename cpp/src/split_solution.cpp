@@ -10,6 +10,9 @@ namespace {
 // Looks that it takes to find where a run ends and is best (located_steps.hpp).
 constexpr double kLooks = 45.0;
 
+// Beyond it steps are far shorter than the plan's: errors limit them, not growth.
+constexpr double kFinest = 1.5;
+
 template <class Scalar>
 class SplitEvaluator final : public Solution<Scalar>::Evaluator {
 public:
@@ -106,6 +109,7 @@ SplitSolution<Scalar>::SplitSolution(
     const Matrix<Scalar>& X,
     const Matrix<Scalar>& Y,
     double horizon,
+    bool until_best,
     double rtol)
     : split_(std::move(basis), std::nullopt, X, Y), horizon_(horizon) {
   auto& flow = split_.flow;
@@ -118,11 +122,13 @@ SplitSolution<Scalar>::SplitSolution(
                              split_.state,
                              {.span = horizon,
                               .looks = kLooks,
-                              .until_best = true,
+                              .until_best = until_best,
                               .rtol = rtol,
                               .integrable = flow.keeps_positivity(least, 5.0 * rtol)});
-  pays_ = plan_.sound() && plan_.long_enough() && plan_.pays;
+  pays_ =
+      plan_.sound() && plan_.long_enough() && plan_.pays && plan_.fineness < kFinest;
   options_ = plan_.steps({.rtol = rtol});
+  options_.most_steps *= 2.0; // made again, looks would be made again too
 }
 
 template <class Scalar>

@@ -49,6 +49,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """Fields of a trajectory that come from here, with their dimensions."""
 
 PANELS: dict[str, tuple[str, str]] = {
+    "rank_margin": ("least |s_i - s_1/5| / s_1 at the best step", "1"),
     "active_modes": ("singular values above kappa at the best step", "1"),
     "effective_rank": ("exp of the entropy of s_i/sum(s) at the best step", "1"),
     "nuclear_norm": ("sum of the singular values at the best step", "1"),
@@ -65,7 +66,7 @@ PANELS: dict[str, tuple[str, str]] = {
 }
 """Further variables of a phase diagram: what they are, and their units."""
 CROSSINGS = ("first_crossing", "last_crossing")
-VALUES = ("active_modes", "effective_rank", "nuclear_norm", "operator_norm")
+VALUES = ("rank_margin", "active_modes", "effective_rank", "nuclear_norm", "operator_norm")
 """Those that need all singular values."""
 
 

@@ -102,9 +102,9 @@ def phase_diagram(
         the maximal distance to it. Costs about as much again as the run. Descent is
         compared with stepped formulas, a flow with flows.
     observe : str or sequence of str
-        Further variables, of "active_modes", "effective_rank", "nuclear_norm",
-        "operator_norm" and "alignment" (with the target's first `rank` modes), all at
-        the best step; "first_crossing" and "last_crossing", the steps, interpolated, at
+        Further variables, of "rank_margin", "active_modes", "effective_rank",
+        "nuclear_norm", "operator_norm" and "alignment" (with the target's first `rank`
+        modes), all at the best step; "first_crossing" and "last_crossing", the steps, interpolated, at
         which the first and the last of the `rank` largest singular values exceed
         kappa, NaN where they do not; these look at every step.
     rtol : float
@@ -171,6 +171,18 @@ def phase_diagram(
     rounding errors, where an interpolated one may stand after eight passes; a step can
     differ from the scan's only where the errors of its neighbours agree to 1e-4. With
     `distance_to` or the crossings of `observe` every step is solved for.
+
+    An integrated flow is solved in one of three ways, each within `rtol`: in few long
+    steps about the closed form, where that costs least, with the end and the best step
+    found on it as for a closed form; else by many, in Gram matrices or weights, with
+    errors interpolated within steps that hold many virtual ones.
+
+    The rank counts singular values beyond ``s_1 / 5``. Where noise is learned they lie
+    dense there, so that a small error moves one across: an error dA that has nothing to
+    do with the singular vectors moves one by about ``|dA|_F / d``. A rank is in doubt
+    where "rank_margin" does not exceed that over s_1 ("operator_norm"). The error of
+    the closure is estimated by ``closed_form(...).error_bound``, of an integrated flow
+    it is about `rtol` times |T|_F.
 
     References
     ----------

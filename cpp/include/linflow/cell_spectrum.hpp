@@ -19,6 +19,7 @@ struct CellSpectrumOptions {
 // At the best step, apart from the crossings.
 struct CellSpectrumResult {
   double rank = kNaN;
+  double rank_margin = kNaN; // least |s_i − s_1/5|/s_1
   double stable_rank = kNaN;
   double active_modes = kNaN;   // singular values > κ
   double effective_rank = kNaN; // exp of the entropy of s_i/Σs

@@ -11,6 +11,7 @@
 #include "linflow/flow_steps.hpp"
 #include "linflow/located_steps.hpp"
 #include "linflow/split_solution.hpp"
+#include "linflow/stop.hpp"
 
 #include <functional>
 #include <memory>
@@ -19,13 +20,13 @@ namespace linflow {
 
 template <class Scalar> class NetworkFlowSteps final : public Dynamics<Scalar> {
 public:
-  // From X = W1ᵀ, Y = W2, which must outlive this as the task must; needs no step
-  // beyond `most_steps`. A in itself is wanted of every step, or of the best one.
+  // From X = W1ᵀ, Y = W2, which must outlive this as the task must; the rules
+  // tell how far it may be followed. A look at every step wants it of integrated ones.
   NetworkFlowSteps(const EnsembleTask<Scalar>& task,
                    const Matrix<Scalar>& X,
                    const Matrix<Scalar>& Y,
                    double step_size,
-                   Index most_steps,
+                   const StopRules& rules,
                    double rtol,
                    bool every_step);
 

@@ -13,14 +13,16 @@ namespace linflow {
 
 template <class Scalar> class SplitSolution final : public Solution<Scalar> {
 public:
-  // The basis is that of the target, the truth in it; X = W1ᵀ, Y = W2.
+  // The basis is that of the target; X = W1ᵀ, Y = W2. Runs `until_best` are expected to
+  // end soon after the first modes are learned.
   SplitSolution(std::shared_ptr<const SingularVectors<Scalar>> basis,
                 const Matrix<Scalar>& X,
                 const Matrix<Scalar>& Y,
                 double horizon,
+                bool until_best,
                 double rtol);
 
-  // Null where splitting is not the way that costs least.
+  // False where splitting is not the way that costs least.
   [[nodiscard]] bool pays() const { return pays_; }
   // One at a time. Where the splitting fails coordinates are not numbers.
   [[nodiscard]] std::unique_ptr<typename Solution<Scalar>::Evaluator>
