@@ -104,9 +104,9 @@ def phase_diagram(
     observe : str or sequence of str
         Further variables, of "rank_margin", "active_modes", "effective_rank",
         "nuclear_norm", "operator_norm" and "alignment" (with the target's first `rank`
-        modes), all at the best step; "first_crossing" and "last_crossing", the steps, interpolated, at
-        which the first and the last of the `rank` largest singular values exceed
-        kappa, NaN where they do not; these look at every step.
+        modes), all at the best step; "first_crossing" and "last_crossing", the steps,
+        interpolated, at which the first and the last of the `rank` largest singular
+        values exceed kappa, NaN where they do not; these look at every step.
     rtol : float
         Tolerance of "gradient_flow"; at 1e-4 the picture is the same.
     dtype : {"float64", "float32"}
