@@ -66,7 +66,13 @@ PANELS: dict[str, tuple[str, str]] = {
 }
 """Further variables of a phase diagram: what they are, and their units."""
 CROSSINGS = ("first_crossing", "last_crossing")
-VALUES = ("rank_margin", "active_modes", "effective_rank", "nuclear_norm", "operator_norm")
+VALUES = (
+    "rank_margin",
+    "active_modes",
+    "effective_rank",
+    "nuclear_norm",
+    "operator_norm",
+)
 """Those that need all singular values."""
 
 
