@@ -10,6 +10,7 @@ import xarray as xr
 
 import linflow as lf
 import reference
+from linflow.protocol import published_step_size
 
 DYNAMICS = ("closed_form", "self_consistent", "lazy", "balanced")
 STEPS = 40
@@ -83,6 +84,41 @@ def _check(cell: xr.Dataset, run: lf.Trajectory, other: lf.Trajectory) -> None:
         for a, b in zip(run.product, other.product, strict=True)
     ]
     assert float(cell.distance) == pytest.approx(max(gaps), rel=1e-8, abs=1e-18)
+
+
+def test_error_bounds_of_the_closure() -> None:
+    """Above the errors, and from the law what they are from each start."""
+    d = 40
+    closed = lf.phase_diagram(
+        d,
+        3,
+        [-2.6, -1.8, -0.8],
+        [0.8, 1.3, 2.0, 2.8],
+        dynamics="closed_form",
+        distance_to="gradient_flow",
+        observe="error_bound",
+        progress=False,
+    )
+    root = np.random.SeedSequence(0, spawn_key=(0,))
+    task = lf.low_rank_task(d, 3, rng=root)
+    assert task.truth is not None
+    norm = float(np.linalg.norm(task.truth, 2))
+    for gamma_w in closed.gamma_w.values:
+        for gamma_sigma2 in closed.gamma_sigma2.values:
+            cell = closed.sel(gamma_w=gamma_w, gamma_sigma2=gamma_sigma2, seed=0)
+            step = published_step_size(gamma_sigma2, gamma_w, d=d, truth_norm=norm)
+            start = lf.Gaussian(float(cell.width), float(cell.variance)).sample(
+                task, root
+            )
+            times = [0.0, float(step) * float(cell.best_step)]
+            single = lf.closed_form(task, start, times=times).error_bound
+            assert single is not None
+            size = max(np.linalg.norm(task.target), np.linalg.norm(start.product))
+            assert float(cell.distance) ** 0.5 * d / size < float(cell.error_bound)
+            if cell.width > d:
+                assert float(cell.error_bound) == pytest.approx(single, rel=0.1)
+            else:
+                assert float(cell.error_bound) > single
 
 
 @pytest.mark.parametrize("name", DYNAMICS[1:])
@@ -266,6 +302,7 @@ def test_bitwise_for_any_threads_and_dtype() -> None:
         ({"dynamics": "gradient_flow", "rtol": 0}, "rtol must be"),
         ({"dynamics": "lazy", "distance_to": "lazy"}, "not be dynamics itself"),
         ({"dynamics": "flow"}, "dynamics must be one of"),
+        ({"dynamics": "lazy", "observe": "error_bound"}, "'error_bound' is that of"),
         ({"dynamics": "lazy", "distance_to": "flow"}, "distance_to must be one of"),
     ],
 )

@@ -50,6 +50,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 PANELS: dict[str, tuple[str, str]] = {
     "rank_margin": ("least |s_i - s_1/5| / s_1 at the best step", "1"),
+    "error_bound": (
+        "estimate of the closure's |dA|_F / max(|T|_F, |A(0)|_F) up to the best step",
+        "1",
+    ),
     "active_modes": ("singular values above kappa at the best step", "1"),
     "effective_rank": ("exp of the entropy of s_i/sum(s) at the best step", "1"),
     "nuclear_norm": ("sum of the singular values at the best step", "1"),

@@ -227,22 +227,32 @@ def error_bound(
     """
     if levels.exact:
         return 1e-12
-    values = np.linalg.svd(target, compute_uv=False)
+    values = np.linalg.svd(target, compute_uv=False).astype(np.float64)
     kappa = levels.law.kappa
-    error = levels.residual * (1.0 if kappa >= values[0] else kappa / values[0])
     start_size = float(np.linalg.norm(start.product))
     overlap = start_size / np.sqrt(target.size)
     reached = modes.curves([end], overlap, values, kappa)[0]
-    fractions = np.ones_like(values)  # of a mode whose target is 0: it only decays
-    np.divide(reached, values, out=fractions, where=values > 0)
-    error *= float(np.sqrt(np.mean(np.minimum(fractions, 1.0) ** 2)))
-    narrow = max(1.0, sum(target.shape) / start.width)
-    error *= float(min(3.0, narrow**1.5))
+    ratio = sum(target.shape) / start.width
+    error = neglected(levels.residual, kappa, values, reached, ratio)
     if levels.mu > 0 and start.width < min(target.shape):
         tail = np.linalg.svd(last.astype(np.float64), compute_uv=False)
         size = max(float(np.linalg.norm(values)), start_size)
         error += float(np.linalg.norm(tail[int(start.width) :])) / size
     return float(2 * error + 1e-12)
+
+
+def neglected(
+    residual: float, kappa: float, values: Array, reached: Array, ratio: float
+) -> float:
+    """Return ``narrow learned min(1, kappa / s_1*) rho`` of `error_bound`.
+
+    From the target's singular values, what the modes reach of them, and n / w.
+    """
+    error = residual * (1.0 if kappa >= values[0] else kappa / values[0])
+    fractions = np.ones_like(values)  # of a mode whose target is 0: it only decays
+    np.divide(reached, values, out=fractions, where=values > 0)
+    error *= float(np.sqrt(np.mean(np.minimum(fractions, 1.0) ** 2)))
+    return float(error * min(3.0, max(1.0, ratio) ** 1.5))
 
 
 def _given(

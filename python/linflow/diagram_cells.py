@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from linflow import _core
+from linflow import _core, modes
 from linflow import _spectral as spectral
 from linflow import _streams as streams
 from linflow._core import ensemble as core
 from linflow._core import network as core_network
+from linflow.closed_form import neglected
 from linflow.protocol import Protocol, published_step_size
 from linflow.spectrum import singular_values
 from linflow.store.results import Results
@@ -85,7 +86,7 @@ class DiagramWork:
             strict=True,
         )
         cells = self._cells(columns, seeds, place, norms)
-        return self._run(tasks, cells, n_threads, report)
+        return self._run(tasks, cells, seeds, n_threads, report)
 
     def _cells(
         self,
@@ -132,6 +133,7 @@ class DiagramWork:
         self,
         tasks: tuple[core.Task, ...],
         cells: dict[str, NDArray[Any]],
+        seeds: NDArray[Any],
         n_threads: int,
         report: Report | None,
     ) -> Results:
@@ -151,6 +153,8 @@ class DiagramWork:
             progress=report,
             **cells,
         )
+        if "error_bound" in self.variables:
+            record["error_bound"] = self._error_bounds(cells, seeds, record)
         return Results(
             values={name: record[name] for name in self.variables},
             status=record["status"],
@@ -158,6 +162,47 @@ class DiagramWork:
             instruction_set=_core.VARIANT,
             raised=record["raised"],
         )
+
+    def _error_bounds(
+        self,
+        cells: dict[str, NDArray[Any]],
+        seeds: NDArray[Any],
+        record: dict[str, Any],
+    ) -> Array:
+        """Return what `linflow.closed_form` estimates, from the law of each start.
+
+        In the limit of width the spectrum of PJ is that of a Marchenko-Pastur law
+        times J freely: with c = n / w and equal variances its moments are w^2 and
+        (1 + 2c) w^4, in units of the variance, and so rho^2 = 2c / (1 + 2c).
+        """
+        spectra = [
+            _values(self.d, self.rank, self.noise, self.root.child(seed))
+            for seed in seeds.tolist()
+        ]
+        times = cells["step_size"] * record["best_step"]
+        out = np.full(times.size, np.nan)
+        for i in np.flatnonzero(np.isfinite(times)):
+            values, width = spectra[cells["task"][i]], cells["width"][i]
+            ratio = 2 * self.d / width
+            kappa = width * cells["variance1"][i]
+            overlap = np.sqrt(width) * cells["variance1"][i]  # of each mode at first
+            reached = modes.curves([times[i]], overlap, values, kappa)[0]
+            rho = np.sqrt(2 * ratio / (1 + 2 * ratio))
+            error = neglected(rho, kappa, values, reached, ratio)
+            if width < self.d:
+                size = max(float(np.linalg.norm(values)), overlap * self.d)
+                # A(0) has rank w: what comes after grows from nothing.
+                beyond = modes.curves([times[i]], 0.0, values[int(width) :], kappa)
+                error += float(np.linalg.norm(beyond)) / size
+            out[i] = 2 * error + 1e-12
+        return out
+
+
+@functools.lru_cache(maxsize=4)
+def _values(d: int, rank: int, noise: float, root: streams.Root) -> Array:
+    """Return the singular values of a seed's target."""
+    task = low_rank_task((d, d), rank, noise=noise, rng=root.sequence())
+    return np.linalg.svd(task.target, compute_uv=False).astype(np.float64)
 
 
 @functools.lru_cache(maxsize=4)

@@ -104,7 +104,8 @@ def phase_diagram(
     observe : str or sequence of str
         Further variables, of "rank_margin", "active_modes", "effective_rank",
         "nuclear_norm", "operator_norm" and "alignment" (with the target's first `rank`
-        modes), all at the best step; "first_crossing" and "last_crossing", the steps,
+        modes), all at the best step; "error_bound" of "closed_form", up to there;
+        "first_crossing" and "last_crossing", the steps,
         interpolated, at which the first and the last of the `rank` largest singular
         values exceed kappa, NaN where they do not; these look at every step.
     rtol : float
@@ -178,11 +179,12 @@ def phase_diagram(
     errors interpolated within steps that hold many virtual ones.
 
     The rank counts singular values beyond ``s_1 / 5``. Where noise is learned they lie
-    dense there, so that a small error moves one across: an error dA that has nothing to
-    do with the singular vectors moves one by about ``|dA|_F / d``. A rank is in doubt
-    where "rank_margin" does not exceed that over s_1 ("operator_norm"). The error of
-    the closure is estimated by ``closed_form(...).error_bound``, of an integrated flow
-    it is about `rtol` times |T|_F.
+    dense there, so that a small error moves one across: an error dA can move one by
+    |dA|_op, and by about ``|dA|_F / d`` when it has nothing to do with the singular
+    vectors. A rank is in doubt where "rank_margin" times s_1 ("operator_norm") does not
+    exceed that. "error_bound" estimates |dA|_F of the closure over
+    ``max(|T|_F, |A(0)|_F)`` from the law of the start (`closed_form` from the start
+    itself), from above where w < d; that of an integrated flow is about `rtol`.
 
     References
     ----------
@@ -215,6 +217,12 @@ def phase_diagram(
     plan = Protocol.check(protocol)
     noise = validate.real("noise", noise, at_least=0)
     observe = validate.choices("observe", observe, tuple(spectral.PANELS))
+    if "error_bound" in observe and dynamics != "closed_form":
+        message = (
+            "observe: 'error_bound' is that of dynamics='closed_form', not of "
+            f"{dynamics!r}"
+        )
+        raise ValueError(message)
     rtol = validate.real("rtol", rtol, above=0)
     precision = validate.dtype(dtype)
     check_resume(resume)
