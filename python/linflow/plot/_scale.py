@@ -47,6 +47,15 @@ LOOKS = {
         log=True,
         start=1.0,
     ),
+    "rank_margin": Look(
+        "Margin of the rank", r"$\min_i |s_i - s_1/5| / s_1$", log=True
+    ),
+    "error_bound": Look(
+        "Estimated error of the closure",
+        r"$\|\delta A\|_F / \max(\|T\|_F, \|A(0)\|_F)$",
+        "magma",
+        log=True,
+    ),
     "active_modes": Look(
         "Active modes at minimal test error",
         r"singular values $> \kappa$",
