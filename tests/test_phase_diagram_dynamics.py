@@ -254,7 +254,7 @@ def test_active_cells_in_long_steps() -> None:
     """About the closed form or integrated: the picture of a finer integration."""
     words: dict[str, Any] = FLOW_GRID | {
         "d": 30,
-        "gamma_sigma2": [-3.0, -2.6, -2.2],
+        "gamma_sigma2": [-3.2, -2.9, -2.5],
         "gamma_w": [1.3, 1.6, 2.2],
     }
     # A look at every step is taken from integrated ones.

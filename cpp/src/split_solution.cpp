@@ -11,7 +11,7 @@ namespace {
 constexpr double kLooks = 45.0;
 
 // Beyond it steps are far shorter than the plan's: errors limit them, not growth.
-constexpr double kFinest = 1.5;
+constexpr double kFinest = 1.3;
 
 template <class Scalar>
 class SplitEvaluator final : public Solution<Scalar>::Evaluator {
