@@ -35,6 +35,32 @@ def gradient_descent(
     return maps
 
 
+def runge_kutta(
+    W1: Array, W2: Array, target: Array, *, step_size: float, steps: int
+) -> list[Array]:
+    """Output maps of the flow by the classical method of order 4, start included."""
+
+    def slope(W: tuple[Array, Array]) -> tuple[Array, Array]:
+        G = W[1] @ W[0] - target
+        return -W[1].T @ G, -G @ W[0].T
+
+    def moved(h: float, k: tuple[Array, Array]) -> tuple[Array, Array]:
+        return W1 + h * k[0], W2 + h * k[1]
+
+    maps = [W2 @ W1]
+    for _ in range(steps):
+        k1 = slope((W1, W2))
+        k2 = slope(moved(step_size / 2, k1))
+        k3 = slope(moved(step_size / 2, k2))
+        k4 = slope(moved(step_size, k3))
+        W1, W2 = (
+            W + step_size / 6 * (a + 2 * b + 2 * c + d)
+            for W, a, b, c, d in zip((W1, W2), k1, k2, k3, k4, strict=True)
+        )
+        maps.append(W2 @ W1)
+    return maps
+
+
 def root(A: Array, kappa: float) -> Array:
     """``sqrt(A^T A + kappa^2 I)`` from the full singular value decomposition."""
     _, values, Vt = np.linalg.svd(A)

@@ -70,9 +70,12 @@ def expected(case: dict[str, Any], cell: int) -> tuple[np.ndarray, np.ndarray]:
     X, Y = network.draw_gaussian(
         case["seed"][cell], d_in, d_out, *(case[k][cell] for k in _LAW)
     )
-    maps = reference.gradient_descent(
-        X.T, Y, target, step_size=case["step_size"][cell], steps=STEPS
+    follow = (
+        reference.gradient_descent
+        if case["dynamics"] == "gradient_descent"
+        else reference.runge_kutta
     )
+    maps = follow(X.T, Y, target, step_size=case["step_size"][cell], steps=STEPS)
     truth = target - case["noises"][case["task"][cell]]
     return (
         np.array([reference.mean_square(A - target) for A in maps]),
@@ -85,10 +88,13 @@ _LAW = ("width", "variance1", "variance2")
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("float32", "rel"), [(False, 1e-12), (True, 2e-5)])
+@pytest.mark.parametrize("dynamics", ["gradient_descent", "gradient_flow_rk4"])
 def test_errors_are_those_of_slow_numpy(
-    shape: tuple[int, int], float32: bool, rel: float
+    shape: tuple[int, int], float32: bool, rel: float, dynamics: str
 ) -> None:
-    case = make(shape, 19)  # more than two batches of doubles, less than two of floats
+    case = make(shape, 19) | {"dynamics": dynamics}
+    case["step_size"] *= 1 if dynamics == "gradient_descent" else 2
+    # More than two batches of doubles, less than two of floats.
     record = run(case, float32)
     assert set(record["status"]) == {Status.REACHED_END}
     for cell in range(19):
@@ -144,9 +150,10 @@ def test_ranks_of_maps_of_any_size(size: float) -> None:
     assert np.isnan(record["stable_rank"][1::3]).all()
 
 
-def test_a_cell_does_not_feel_its_neighbours() -> None:
+@pytest.mark.parametrize("dynamics", ["gradient_descent", "gradient_flow_rk4"])
+def test_a_cell_does_not_feel_its_neighbours(dynamics: str) -> None:
     """Bitwise alone or in company, of cells that blow up, too."""
-    case = make((10, 7), 23)
+    case = make((10, 7), 23) | {"dynamics": dynamics}
     case["step_size"][[2, 3, 11]] = 1e3
     together = run(case)
     assert set(together["status"][[2, 3, 11]]) == {Status.DIVERGED}

@@ -309,3 +309,52 @@ def test_bitwise_for_any_threads_and_dtype() -> None:
 def test_refused_pairs(words: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         lf.phase_diagram(**GRID, **words)
+
+
+@pytest.mark.parametrize("d", [16, 51])
+@pytest.mark.parametrize("method", ["euler", "rk4"])
+def test_a_flow_in_fixed_steps(d: int, method: str) -> None:
+    """As the single run in such steps, in lanes and, at d = 51, one by one."""
+    grid = GRID | {"d": d, "dynamics": "gradient_flow", "method": method}
+    eta = 0.4 / d**1.9  # of the largest kappa of the grid
+    grid["protocol"] = {"step_size": eta, "max_steps": STEPS}
+    data = lf.phase_diagram(**grid, distance_to="closed_form")
+    assert data.attrs["time"] == "flow"
+    task = lf.low_rank_task(d, 2, rng=np.random.SeedSequence(0, spawn_key=(0,)))
+    times = eta * np.arange(STEPS + 1)
+    for gamma_w in data.gamma_w.values:
+        for gamma_sigma2 in data.gamma_sigma2.values:
+            cell = data.sel(gamma_w=gamma_w, gamma_sigma2=gamma_sigma2, seed=0)
+            init = lf.Gaussian(float(d) ** gamma_w, float(d) ** gamma_sigma2)
+            root = np.random.SeedSequence(0, spawn_key=(0,))
+            run = lf.gradient_flow(
+                task,
+                init,
+                times=times,
+                method=method,
+                step_size=eta,
+                save_product=True,
+                rng=root,
+            )
+            other = lf.closed_form(task, init, times=times, save_product=True, rng=root)
+            _check(cell, run, other)
+
+
+def test_fixed_steps_are_of_order_four_and_of_a_flow_only() -> None:
+    """Halving the step takes a sixteenth of the error."""
+    small = {key: GRID[key] for key in ("rank", "gamma_w", "gamma_sigma2", "progress")}
+
+    def final_errors(steps: int, **words: Any) -> Any:
+        protocol = {"step_size": 0.2 / steps, "max_steps": steps}
+        flow = {"d": 12, "dynamics": "gradient_flow", "protocol": protocol}
+        return lf.phase_diagram(**(small | flow | words)).final_train_error.values
+
+    exact = final_errors(10, rtol=1e-12)
+    coarse, fine = (
+        np.abs(final_errors(steps, method="rk4") - exact).max() for steps in (80, 160)
+    )
+    assert 12 < coarse / fine < 24
+    with pytest.raises(ValueError, match=r"method must be 'auto' where no"):
+        final_errors(10, dynamics="closed_form", method="rk4")
+    with pytest.raises(ValueError, match="method must be"):
+        final_errors(10, method="dopri5")

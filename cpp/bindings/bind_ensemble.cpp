@@ -20,7 +20,8 @@ DynamicsKind dynamics_kind(const std::string& name) {
       {"self_consistent", DynamicsKind::self_consistent},
       {"lazy", DynamicsKind::lazy},
       {"balanced", DynamicsKind::balanced},
-      {"gradient_flow", DynamicsKind::gradient_flow}};
+      {"gradient_flow", DynamicsKind::gradient_flow},
+      {"gradient_flow_rk4", DynamicsKind::gradient_flow_rk4}};
   const auto found = kinds.find(name);
   if (found == kinds.end()) {
     throw std::invalid_argument("ensemble: unknown dynamics " + name);
@@ -156,13 +157,14 @@ void bind_ensemble(py::module_& module) {
   sub.def("default_threads", &default_threads);
   sub.def(
       "lanes",
-      [](Index d_out, Index d_in, bool float32) {
-        if (!worth_batching(d_out, d_in)) {
+      [](const std::string& dynamics, Index d_out, Index d_in, bool float32) {
+        if (!runs_in_lanes(dynamics_kind(dynamics), d_out, d_in)) {
           return 1;
         }
         return float32 ? BatchedDescent<float>::kLanes : BatchedDescent<double>::kLanes;
       },
-      "Cells of gradient descent that are computed side by side.",
+      "Cells that are computed side by side.",
+      py::arg("dynamics"),
       py::arg("d_out"),
       py::arg("d_in"),
       py::arg("float32"));

@@ -1,20 +1,13 @@
 #include "linflow/batched_descent.hpp"
 
+#include "linflow/pack_blocks.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
 namespace linflow {
 namespace {
-
-// Beyond kMaxDimension one network fills the vectors as well by itself.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr Index kMaxBlock = 5; // 25 sums and 6 operands in 32 registers
-constexpr Index kMaxDimension = 50;
-#else
-constexpr Index kMaxBlock = 3; // 9 and 4 in 16
-constexpr Index kMaxDimension = 32;
-#endif
 
 // The block that pads least for its speed; small ones repeat their loads more often.
 Index choose_block(Index d_out, Index d_in) {
@@ -35,24 +28,6 @@ Index choose_block(Index d_out, Index d_in) {
   return best;
 }
 
-// sums(a, b) += Σ_c P(a, c) Q(b, c) for B × B blocks; strides of P and Q per index.
-template <int B, int Pa, int Pc, int Qb, int Qc, class Scalar, class Vector>
-inline __attribute__((always_inline)) void
-add_block(const Pack<Scalar>* P, const Pack<Scalar>* Q, Vector (&sums)[B][B]) {
-  for (int c = 0; c < B; ++c) {
-    Vector q[B];
-    for (int b = 0; b < B; ++b) {
-      q[b] = Q[b * Qb + c * Qc].v;
-    }
-    for (int a = 0; a < B; ++a) {
-      const Vector p = P[a * Pa + c * Pc].v;
-      for (int b = 0; b < B; ++b) {
-        sums[a][b] += p * q[b];
-      }
-    }
-  }
-}
-
 } // namespace
 
 bool worth_batching(Index d_out, Index d_in) {
@@ -61,13 +36,9 @@ bool worth_batching(Index d_out, Index d_in) {
 
 template <class Scalar>
 BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
-    : d_out_(d_out), d_in_(d_in), block_(choose_block(d_out, d_in)),
-      rows_out_((d_out + block_ - 1) / block_), rows_in_((d_in + block_ - 1) / block_),
-      columns_((units + block_ - 1) / block_), columns_now_(0) {
-  const auto zeros = [this](Index rows, Index columns) {
-    return Packs(static_cast<std::size_t>(rows * columns * block_ * block_),
-                 Pack<Scalar>{});
-  };
+    : block_(choose_block(d_out, d_in)), rows_out_((d_out + block_ - 1) / block_),
+      rows_in_((d_in + block_ - 1) / block_), columns_((units + block_ - 1) / block_),
+      columns_now_(0), d_out_(d_out), d_in_(d_in) {
   X_ = zeros(rows_in_, columns_ + 1);
   Y_ = zeros(rows_out_, columns_);
   minus_target_ = zeros(rows_out_, rows_in_);
@@ -118,12 +89,13 @@ void BatchedDescent<Scalar>::load(int lane,
       fill(objective.noise(), rows_in_, lane, noise_.data());
     }
   }
-  step_size_.v[lane] = static_cast<Scalar>(step_size);
+  step_size_.v[lane] = Scalar(0);
+  next_step_size_.v[lane] = static_cast<Scalar>(step_size);
 }
 
-// To zero, which stays zero.
+// To zero, padding included, which stays zero.
 template <class Scalar> void BatchedDescent<Scalar>::clear(int lane) {
-  for (Packs* packs : {&X_, &Y_}) {
+  for (Packs* packs : {&X_, &Y_, &residual_}) {
     for (auto& pack : *packs) {
       pack.v[lane] = Scalar(0);
     }
@@ -145,26 +117,11 @@ template <class Scalar> void BatchedDescent<Scalar>::update_units() {
   }
 }
 
-template <class Scalar>
-template <class Kernel>
-void BatchedDescent<Scalar>::dispatch(Kernel&& kernel) {
-  switch (block_) {
-  case 2:
-    return kernel(std::integral_constant<int, 2>{});
-  case 3:
-    return kernel(std::integral_constant<int, 3>{});
-  default:
-    if constexpr (kMaxBlock > 3) {
-      return block_ == 4 ? kernel(std::integral_constant<int, 4>{})
-                         : kernel(std::integral_constant<int, 5>{});
-    }
-  }
-}
-
 template <class Scalar> void BatchedDescent<Scalar>::measure(LaneErrors& errors) {
+  step_size_ = next_step_size_;
   std::array<double, kLanes> train{};
   std::array<double, kLanes> test{};
-  dispatch([&](auto B) { measure_blocks<B>(train.data(), test.data()); });
+  with_block(block_, [&](auto B) { measure_blocks<B>(train.data(), test.data()); });
   const auto size = static_cast<double>(d_out_ * d_in_);
   for (std::size_t lane = 0; lane < errors.size(); ++lane) {
     errors[lane] = {train[lane] / size,
@@ -186,18 +143,14 @@ void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
   for (Index i = 0; i < rows_out_; ++i) {
     for (Index j = 0; j < rows_in_; ++j) {
       const Index at = (i * rows_in_ + j) * size;
-      const Pack<Scalar>* minus_target = minus_target_.data() + at;
       Vector sums[B][B];
-      for (int a = 0; a < B; ++a) {
-        for (int b = 0; b < B; ++b) {
-          sums[a][b] = minus_target[b * B + a].v;
-        }
-      }
-      const Pack<Scalar>* y = Y_.data() + i * columns_ * size;
-      const Pack<Scalar>* x = X + j * (columns_ + 1) * size;
-      for (Index k = 0; k < columns_now_; ++k) {
-        add_block<B, 1, B, 1, B>(y + k * size, x + k * size, sums);
-      }
+      load_block<B>(minus_target_.data() + at, sums);
+      add_blocks<B, 1, B, 1, B>(columns_now_,
+                                Y_.data() + i * columns_ * size,
+                                size,
+                                X + j * (columns_ + 1) * size,
+                                size,
+                                sums);
       Pack<Scalar>* residual = residual_.data() + at;
       const Pack<Scalar>* noise = noise_.data() + at;
       Vector squares[B] = {}; // one chain of additions per column
@@ -229,7 +182,7 @@ void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
 // and no other. The new column of X goes to the place beside, which is free: the
 // columns move to and fro by one place.
 template <class Scalar> void BatchedDescent<Scalar>::advance() {
-  dispatch([&](auto B) { advance_blocks<B>(); });
+  with_block(block_, [&](auto B) { advance_blocks<B>(); });
 }
 
 template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_blocks() {
@@ -244,10 +197,8 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
     Pack<Scalar>* Y = Y_.data() + k * size;
     for (Index j = 0; j < rows_in_; ++j) {
       Vector sums[B][B] = {};
-      for (Index i = 0; i < rows_out_; ++i) {
-        add_block<B, B, 1, B, 1>(
-            G + (i * rows_in_ + j) * size, Y + i * columns_ * size, sums);
-      }
+      add_blocks<B, B, 1, B, 1>(
+          rows_out_, G + j * size, rows_in_ * size, Y, columns_ * size, sums);
       const Pack<Scalar>* x = X + j * (columns_ + 1) * size;
       Pack<Scalar>* next = X + (j * (columns_ + 1) + shift) * size;
       for (int a = 0; a < B; ++a) {
@@ -258,10 +209,8 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
     }
     for (Index i = 0; i < rows_out_; ++i) {
       Vector sums[B][B] = {};
-      for (Index j = 0; j < rows_in_; ++j) {
-        add_block<B, 1, B, B, 1>(
-            G + (i * rows_in_ + j) * size, X + j * (columns_ + 1) * size, sums);
-      }
+      add_blocks<B, 1, B, B, 1>(
+          rows_in_, G + i * rows_in_ * size, size, X, (columns_ + 1) * size, sums);
       Pack<Scalar>* y = Y + i * columns_ * size;
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {

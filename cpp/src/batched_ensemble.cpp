@@ -1,5 +1,6 @@
 #include "linflow/batched_ensemble.hpp"
 
+#include "linflow/batched_flow.hpp"
 #include "linflow/batched_rank.hpp"
 #include "linflow/network.hpp"
 
@@ -17,6 +18,17 @@ double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+template <class Scalar>
+std::unique_ptr<BatchedDescent<Scalar>>
+make_networks(const Objective<Scalar>& objective, DynamicsKind kind, Index units) {
+  const Index d_out = objective.d_out();
+  const Index d_in = objective.d_in();
+  if (kind == DynamicsKind::gradient_flow_rk4) {
+    return std::make_unique<BatchedFlow<Scalar>>(d_out, d_in, units);
+  }
+  return std::make_unique<BatchedDescent<Scalar>>(d_out, d_in, units);
+}
+
 // The batch of one thread.
 template <class Scalar> class Batch {
 public:
@@ -29,7 +41,7 @@ public:
         std::span<CellResult> results)
       : tasks_(tasks), cells_(cells), order_(order), options_(options),
         results_(results),
-        descent_(tasks[0].objective().d_out(), tasks[0].objective().d_in(), units),
+        networks_(make_networks(tasks[0].objective(), options.dynamics, units)),
         rank_(tasks[0].objective().d_out(), tasks[0].objective().d_in()) {
     lanes_.reserve(kLanes);
     for (std::size_t i = 0; i < kLanes; ++i) {
@@ -54,7 +66,7 @@ private:
       refill(lane, queue);
     }
     while (live_ > 0) {
-      descent_.measure(errors_);
+      networks_->measure(errors_);
       // A cell keeps its step when it is cancelled here; it then counts as not run.
       if (control(0)) {
         return;
@@ -70,17 +82,20 @@ private:
         }
       }
       if (any_better) {
-        descent_.keep(keep_);
+        networks_->keep(keep_);
       }
-      descent_.advance();
       for (int lane = 0; lane < kLanes && any_ended; ++lane) {
         Lane& here = lanes_[static_cast<std::size_t>(lane)];
         if (here.running && here.result.status != Status::pending) {
           finish(lane);
+          if (here.result.status == Status::diverged) {
+            networks_->clear(lane);
+          }
           queue.finish();
           refill(lane, queue);
         }
       }
+      networks_->advance();
     }
   }
 
@@ -119,7 +134,7 @@ private:
     result.steps = static_cast<double>(lane.step);
     result.final_train_error = errors.train;
     if (lane.companion || lane.spectrum.wants_steps()) {
-      descent_.product(static_cast<int>(index), product_);
+      networks_->product(static_cast<int>(index), product_);
     }
     if (lane.spectrum.wants_steps()) {
       lane.spectrum.step(lane.step, product_);
@@ -138,7 +153,7 @@ private:
     if (!std::isnan(lane.result.best_step)) {
       const Index task = cells_[i].task;
       const auto& objective = tasks_[static_cast<std::size_t>(task)].objective();
-      descent_.kept(index, product_);
+      networks_->kept(index, product_);
       lane.result.spectrum = lane.spectrum.summary(product_, task, objective.target());
     }
     pass_time();
@@ -172,7 +187,7 @@ private:
   void refill(int index, JobQueue& queue) {
     const auto taken = queue.take();
     if (!taken) {
-      descent_.clear(index);
+      networks_->clear(index);
       return;
     }
     pass_time();
@@ -186,7 +201,7 @@ private:
     Y_.resize(objective.d_out(), units);
     Pcg64 stream(cell.seed);
     draw_gaussian<Scalar>(stream, cell.width, cell.variance1, cell.variance2, X_, Y_);
-    descent_.load(index, objective, cell.step_size, X_, Y_);
+    networks_->load(index, objective, cell.step_size, X_, Y_);
     lane.running = true;
     lane.has_truth = objective.has_truth();
     lane.step = 0;
@@ -212,7 +227,7 @@ private:
   std::span<const Index> order_;
   const EnsembleOptions& options_;
   std::span<CellResult> results_;
-  BatchedDescent<Scalar> descent_;
+  std::unique_ptr<BatchedDescent<Scalar>> networks_;
   std::vector<Lane> lanes_;
   BatchedRank rank_;
   std::array<std::size_t, BatchedRank::kLanes> ended_cells_{}; // in rank_
@@ -228,6 +243,12 @@ private:
 };
 
 } // namespace
+
+bool runs_in_lanes(DynamicsKind kind, Index d_out, Index d_in) {
+  return (kind == DynamicsKind::gradient_descent ||
+          kind == DynamicsKind::gradient_flow_rk4) &&
+         worth_batching(d_out, d_in);
+}
 
 template <class Scalar>
 bool run_batched_ensemble(std::span<const EnsembleTask<Scalar>> tasks,

@@ -2,6 +2,7 @@
 
 #include "linflow/batched_ensemble.hpp"
 #include "linflow/closed_form.hpp"
+#include "linflow/fixed_steps.hpp"
 #include "linflow/lazy.hpp"
 #include "linflow/located_steps.hpp"
 #include "linflow/network.hpp"
@@ -68,6 +69,11 @@ public:
       descent_->Y() = start.Y;
       return *descent_;
     }
+    if (kind_ == DynamicsKind::gradient_flow_rk4) {
+      fixed_ = std::make_unique<FixedSteps<Scalar>>(
+          objective, start.X, start.Y, cell.step_size);
+      return *fixed_;
+    }
     if (kind_ == DynamicsKind::gradient_flow) {
       flow_ = std::make_unique<NetworkFlowSteps<Scalar>>(
           task, start.X, start.Y, cell.step_size, rules_, rtol_, every_step_);
@@ -131,6 +137,7 @@ private:
   double rtol_;
   bool every_step_;
   std::unique_ptr<NetworkFlowSteps<Scalar>> flow_;
+  std::unique_ptr<FixedSteps<Scalar>> fixed_;
   std::unique_ptr<Descent<Scalar>> descent_;
   std::unique_ptr<SelfConsistent<Scalar>> stepped_;
   std::unique_ptr<Solution<Scalar>> solution_;
@@ -340,8 +347,7 @@ bool run_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
     units = std::max(
         units, hidden_units(cells[static_cast<std::size_t>(i)].width, d_in, d_out));
   }
-  if (options.dynamics == DynamicsKind::gradient_descent &&
-      worth_batching(d_out, d_in)) {
+  if (runs_in_lanes(options.dynamics, d_out, d_in)) {
     MakeCompanion<Scalar> companion;
     if (options.distance_to) {
       companion = [&] {

@@ -49,7 +49,17 @@ template <class Scalar> bool FactorFlow<Scalar>::at_rest(double level) {
   return cost_.residual_size(A_, G_) <= level * cost_.target_size();
 }
 
+template <class Scalar>
+Vector<Scalar> pack_factors(const Matrix<Scalar>& X, const Matrix<Scalar>& Y) {
+  Vector<Scalar> state(X.size() + Y.size());
+  Eigen::Map<Matrix<Scalar>>(state.data(), X.cols(), X.rows()) = X.transpose();
+  Eigen::Map<Matrix<Scalar>>(state.data() + X.size(), Y.rows(), Y.cols()) = Y;
+  return state;
+}
+
 template class FactorFlow<double>;
 template class FactorFlow<float>;
+template Vector<double> pack_factors(const Matrix<double>&, const Matrix<double>&);
+template Vector<float> pack_factors(const Matrix<float>&, const Matrix<float>&);
 
 } // namespace linflow

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
 namespace linflow {
 namespace {
@@ -14,15 +13,6 @@ namespace {
 // Nodes at which errors are taken in a step of a dense output of degree p: they are
 // polynomials of degree 2p in time in Gram form and 4p in factors, and smooth.
 Index node_count(int degree) { return degree > 4 ? 13 : 7; }
-
-template <class Scalar>
-QuadraticData<Scalar> quadratic(const Objective<Scalar>& objective) {
-  QuadraticData<Scalar> data{objective.target(), std::nullopt, {}, {}, 1.0};
-  if (objective.has_truth()) {
-    data.truth = objective.target() - objective.noise();
-  }
-  return data;
-}
 
 } // namespace
 
@@ -33,7 +23,7 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
                              double step_size,
                              Index most_steps,
                              double rtol)
-    : cost_(quadratic(objective)), step_size_(step_size),
+    : cost_(quadratic_data(objective)), step_size_(step_size),
       horizon_(step_size * (static_cast<double>(most_steps) + 1.0)),
       rest_(std::max(64.0 * std::numeric_limits<Scalar>::epsilon(), 1e-4 * rtol)),
       best_product_(objective.d_out(), objective.d_in()),
@@ -50,9 +40,7 @@ FlowSteps<Scalar>::FlowSteps(const Objective<Scalar>& objective,
   }
   if (!flow_) {
     flow_ = std::make_unique<FactorFlow<Scalar>>(cost_, shape);
-    start.resize(X.size() + Y.size());
-    Eigen::Map<Matrix<Scalar>>(start.data(), X.cols(), X.rows()) = X.transpose();
-    Eigen::Map<Matrix<Scalar>>(start.data() + X.size(), Y.rows(), Y.cols()) = Y;
+    start = pack_factors<Scalar>(X, Y);
   }
   state_.resize(flow_->visible());
   integrator_ =

@@ -31,8 +31,13 @@ public:
 
   // For networks of at most `units` hidden units.
   BatchedDescent(Index d_out, Index d_in, Index units);
+  BatchedDescent(const BatchedDescent&) = delete;
+  BatchedDescent& operator=(const BatchedDescent&) = delete;
+  virtual ~BatchedDescent() = default;
 
-  // Puts a network into a lane, before measure(); the objective must outlive it.
+  // Puts a network into a lane; the objective must outlive it. The next advance()
+  // leaves it as it is, so that its step 0 comes with the next measure(). A lane that
+  // diverged has to be cleared before.
   void load(int lane,
             const Objective<Scalar>& objective,
             double step_size,
@@ -42,19 +47,35 @@ public:
 
   // All lanes: errors of the present state; one step (which needs measure()).
   void measure(LaneErrors& errors);
-  void advance();
+  virtual void advance();
 
   // Keeps the learned matrices of the last measure() in the lanes that are set.
   void keep(const LaneFlags& lanes);
-  // The matrix of the last measure(), or the one kept.
+  // The matrix of the last measure(), until advance(), or the one kept.
   void product(int lane, Matrix<Scalar>& out) const;
   void kept(int lane, Matrix<Scalar>& out) const;
 
-private:
+protected:
   using Packs = std::vector<Pack<Scalar>>;
+  [[nodiscard]] Packs zeros(Index rows, Index columns) const { // in blocks
+    return Packs(static_cast<std::size_t>(rows * columns * block_ * block_),
+                 Pack<Scalar>{});
+  }
+
+  Index block_;    // rows of a block
+  Index rows_out_; // in blocks
+  Index rows_in_;
+  Index columns_;     // of X and Y, in blocks: room
+  Index columns_now_; // in use by any lane
+  Packs X_;           // one column of blocks more than in use, the first or the last
+  Packs Y_;
+  Packs minus_target_;
+  Packs residual_;           // G
+  Pack<Scalar> step_size_{}; // zero in lanes that are not to move yet
+
+private:
   template <int B> void measure_blocks(double* train, double* test);
   template <int B> void advance_blocks();
-  template <class Kernel> void dispatch(Kernel&& kernel);
 
   // An entry of a matrix that is `columns` blocks wide lies at the sum of these.
   [[nodiscard]] Index row_place(Index row, Index columns) const {
@@ -73,22 +94,13 @@ private:
 
   Index d_out_;
   Index d_in_;
-  Index block_;
-  Index rows_out_; // in blocks
-  Index rows_in_;
-  Index columns_;     // of X and Y, in blocks: room
-  Index columns_now_; // in use by any lane
-  Index first_ = 0;   // of X's columns of blocks
+  Index first_ = 0; // of X's columns of blocks
   std::array<const Objective<Scalar>*, kLanes> objectives_{};
   std::array<Index, kLanes> units_{};
   std::vector<Index> col_places_;
-  Packs X_; // one column of blocks more than in use, the first or the last
-  Packs Y_;
-  Packs minus_target_;
   Packs noise_;
-  Packs residual_; // G
-  Packs kept_;     // G
-  Pack<Scalar> step_size_{};
+  Packs kept_; // G
+  Pack<Scalar> next_step_size_{};
 };
 
 } // namespace linflow

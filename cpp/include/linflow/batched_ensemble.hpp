@@ -31,8 +31,11 @@ public:
 template <class Scalar>
 using MakeCompanion = std::function<std::unique_ptr<Companion<Scalar>>()>;
 
-// As run_ensemble, for gradient descent of networks that are worth batching. A
-// companion is made for each lane when `make_companion` is given.
+// Whether cells of this shape that follow this dynamics are run in lanes.
+bool runs_in_lanes(DynamicsKind kind, Index d_out, Index d_in);
+
+// As run_ensemble, for what runs in lanes. A companion is made for each lane when
+// `make_companion` is given.
 template <class Scalar>
 bool run_batched_ensemble(std::span<const EnsembleTask<Scalar>> tasks,
                           std::span<const Cell> cells,

@@ -27,7 +27,8 @@ enum class DynamicsKind {
   self_consistent,  // … from A(0) and the formula
   lazy,
   balanced,
-  gradient_flow, // integrated
+  gradient_flow,     // integrated, with error control
+  gradient_flow_rk4, // … in Runge–Kutta steps of order 4, one to each step
 };
 
 struct Cell {

@@ -57,4 +57,8 @@ private:
   Matrix<Scalar> look_G_;
 };
 
+// The state of two layers, from X = W1ᵀ and Y = W2.
+template <class Scalar>
+Vector<Scalar> pack_factors(const Matrix<Scalar>& X, const Matrix<Scalar>& Y);
+
 } // namespace linflow

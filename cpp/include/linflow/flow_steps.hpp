@@ -13,6 +13,16 @@
 
 namespace linflow {
 
+// The cost of an objective, as flows take it.
+template <class Scalar>
+QuadraticData<Scalar> quadratic_data(const Objective<Scalar>& objective) {
+  QuadraticData<Scalar> data{objective.target(), std::nullopt, {}, {}, 1.0};
+  if (objective.has_truth()) {
+    data.truth = objective.target() - objective.noise();
+  }
+  return data;
+}
+
 template <class Scalar> class FlowSteps final : public Dynamics<Scalar> {
 public:
   // From X = W1ᵀ, Y = W2; needs no step beyond `most_steps`.
