@@ -44,6 +44,7 @@ BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
   minus_target_ = zeros(rows_out_, rows_in_);
   noise_ = minus_target_;
   residual_ = minus_target_;
+  spare_ = minus_target_;
   kept_ = minus_target_;
   for (Index col = 0; col < std::max(units, d_in); ++col) {
     col_places_.push_back(col_place(col));
@@ -88,6 +89,7 @@ void BatchedDescent<Scalar>::load(int lane,
     if (objective.has_truth()) {
       fill(objective.noise(), rows_in_, lane, noise_.data());
     }
+    no_truth_[lane] = objective.has_truth() ? 0.0 : kNaN;
   }
   step_size_.v[lane] = Scalar(0);
   next_step_size_.v[lane] = static_cast<Scalar>(step_size);
@@ -95,7 +97,7 @@ void BatchedDescent<Scalar>::load(int lane,
 
 // To zero, padding included, which stays zero.
 template <class Scalar> void BatchedDescent<Scalar>::clear(int lane) {
-  for (Packs* packs : {&X_, &Y_, &residual_}) {
+  for (Packs* packs : {&X_, &Y_, &residual_, &spare_}) {
     for (auto& pack : *packs) {
       pack.v[lane] = Scalar(0);
     }
@@ -119,27 +121,25 @@ template <class Scalar> void BatchedDescent<Scalar>::update_units() {
 
 template <class Scalar> void BatchedDescent<Scalar>::measure(LaneErrors& errors) {
   step_size_ = next_step_size_;
-  std::array<double, kLanes> train{};
-  std::array<double, kLanes> test{};
-  with_block(block_, [&](auto B) { measure_blocks<B>(train.data(), test.data()); });
+  residual_.swap(spare_);
+  Wide<Scalar> train{};
+  Wide<Scalar> test{};
+  with_block(block_, [&](auto B) { measure_blocks<B>(train, test); });
   const auto size = static_cast<double>(d_out_ * d_in_);
-  for (std::size_t lane = 0; lane < errors.size(); ++lane) {
-    errors[lane] = {train[lane] / size,
-                    objectives_[lane] != nullptr && objectives_[lane]->has_truth()
-                        ? test[lane] / size
-                        : kNaN};
+  train /= size;
+  test = test / size + no_truth_;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    errors[static_cast<std::size_t>(lane)] = {train[lane], test[lane]};
   }
 }
 
 // G = Y Xᵀ − T and its two sums of squares; those of a block are added in float64.
 template <class Scalar>
 template <int B>
-void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
+void BatchedDescent<Scalar>::measure_blocks(Wide<Scalar>& train, Wide<Scalar>& test) {
   using Vector = typename Pack<Scalar>::Vector;
   constexpr Index size = B * B;
   const Pack<Scalar>* X = X_.data() + first_ * size;
-  Wide<Scalar> train_sum{};
-  Wide<Scalar> test_sum{};
   for (Index i = 0; i < rows_out_; ++i) {
     for (Index j = 0; j < rows_in_; ++j) {
       const Index at = (i * rows_in_ + j) * size;
@@ -153,28 +153,22 @@ void BatchedDescent<Scalar>::measure_blocks(double* train, double* test) {
                                 sums);
       Pack<Scalar>* residual = residual_.data() + at;
       const Pack<Scalar>* noise = noise_.data() + at;
-      Vector squares[B] = {}; // one chain of additions per column
-      Vector test_squares[B] = {};
+      Vector squares[2] = {}; // two chains of additions each
+      Vector test_squares[2] = {};
+#pragma GCC unroll 5
       for (int b = 0; b < B; ++b) {
+#pragma GCC unroll 5
         for (int a = 0; a < B; ++a) {
           const Vector g = sums[a][b];
           residual[b * B + a].v = g;
-          squares[b] += g * g;
+          squares[b % 2] += g * g;
           const Vector e = g + noise[b * B + a].v;
-          test_squares[b] += e * e;
+          test_squares[b % 2] += e * e;
         }
       }
-      for (int b = 1; b < B; ++b) {
-        squares[0] += squares[b];
-        test_squares[0] += test_squares[b];
-      }
-      train_sum += __builtin_convertvector(squares[0], Wide<Scalar>);
-      test_sum += __builtin_convertvector(test_squares[0], Wide<Scalar>);
+      train += __builtin_convertvector(squares[0] + squares[1], Wide<Scalar>);
+      test += __builtin_convertvector(test_squares[0] + test_squares[1], Wide<Scalar>);
     }
-  }
-  for (int lane = 0; lane < kLanes; ++lane) {
-    train[lane] = train_sum[lane];
-    test[lane] = test_sum[lane];
   }
 }
 
@@ -188,7 +182,7 @@ template <class Scalar> void BatchedDescent<Scalar>::advance() {
 template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_blocks() {
   using Vector = typename Pack<Scalar>::Vector;
   constexpr Index size = B * B;
-  const Vector step = step_size_.v;
+
   const Pack<Scalar>* G = residual_.data();
   const Index shift = first_ == 0 ? 1 : -1;
   for (Index n = 0; n < columns_now_; ++n) {
@@ -201,6 +195,7 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
           rows_out_, G + j * size, rows_in_ * size, Y, columns_ * size, sums);
       const Pack<Scalar>* x = X + j * (columns_ + 1) * size;
       Pack<Scalar>* next = X + (j * (columns_ + 1) + shift) * size;
+      const Vector step = read_late(step_size_);
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {
           next[b * B + a].v = x[b * B + a].v - step * sums[a][b];
@@ -212,6 +207,7 @@ template <class Scalar> template <int B> void BatchedDescent<Scalar>::advance_bl
       add_blocks<B, 1, B, B, 1>(
           rows_in_, G + i * rows_in_ * size, size, X, (columns_ + 1) * size, sums);
       Pack<Scalar>* y = Y + i * columns_ * size;
+      const Vector step = read_late(step_size_);
       for (int a = 0; a < B; ++a) {
         for (int b = 0; b < B; ++b) {
           y[b * B + a].v -= step * sums[a][b];
@@ -229,7 +225,7 @@ template <class Scalar> void BatchedDescent<Scalar>::keep(const LaneFlags& lanes
     mask[lane] = lanes[static_cast<std::size_t>(lane)] ? -1 : 0;
   }
   for (std::size_t i = 0; i < residual_.size(); ++i) {
-    kept_[i].v = mask ? residual_[i].v : kept_[i].v;
+    kept_[i].v = mask ? spare_[i].v : kept_[i].v;
   }
 }
 

@@ -42,7 +42,8 @@ public:
       : tasks_(tasks), cells_(cells), order_(order), options_(options),
         results_(results),
         networks_(make_networks(tasks[0].objective(), options.dynamics, units)),
-        rank_(tasks[0].objective().d_out(), tasks[0].objective().d_in()) {
+        rank_(tasks[0].objective().d_out(), tasks[0].objective().d_in()),
+        observing_(make_companion || options.spectrum.crossings) {
     lanes_.reserve(kLanes);
     for (std::size_t i = 0; i < kLanes; ++i) {
       lanes_.emplace_back(
@@ -68,20 +69,27 @@ private:
     while (live_ > 0) {
       networks_->measure(errors_);
       // A cell keeps its step when it is cancelled here; it then counts as not run.
-      if (control(0)) {
+      if ((observing_ || ++looks_ % kLooksPerPoll == 0) && control(0)) {
         return;
       }
       keep_.fill(false);
-      bool any_better = false;
+      bool any_kept = false;
       bool any_ended = false;
       for (std::size_t i = 0; i < kLanes; ++i) {
-        if (lanes_[i].running) {
-          keep_[i] = look(i);
-          any_better = any_better || keep_[i];
-          any_ended = any_ended || lanes_[i].result.status != Status::pending;
+        Lane& lane = lanes_[i];
+        if (lane.running) {
+          const bool was_best = lane.is_best;
+          lane.is_best = look(lane, errors_[i]);
+          keep_[i] = was_best && !lane.is_best;
+          any_kept = any_kept || keep_[i];
+          any_ended = any_ended || lane.result.status != Status::pending;
+          if (observing_) {
+            observe(static_cast<int>(i));
+          }
+          ++lane.step;
         }
       }
-      if (any_better) {
+      if (any_kept) {
         networks_->keep(keep_);
       }
       for (int lane = 0; lane < kLanes && any_ended; ++lane) {
@@ -99,12 +107,15 @@ private:
     }
   }
 
+  static constexpr Index kLooksPerPoll = 16; // a poll costs as much as small steps
+
   struct Lane {
     Lane(Index d_out, Index d_in, const EnsembleOptions& options)
         : stop(options.stop), spectrum(d_out, d_in, options.spectrum) {}
 
     bool running = false;
     bool has_truth = false;
+    bool is_best = false; // the matrix of the last look
     Index cell = 0;
     Index step = 0;
     double began = 0.0;
@@ -114,16 +125,15 @@ private:
     std::unique_ptr<Companion<Scalar>> companion;
   };
 
-  // Looks at a lane after measure(); whether its matrix is the best so far. The status
-  // of a run that ended is no longer pending.
-  bool look(std::size_t index) {
-    Lane& lane = lanes_[index];
-    const Errors& errors = errors_[index];
+  // Looks at the errors of a lane; whether its matrix is the best so far. The status of
+  // a run that ended is no longer pending.
+  bool look(Lane& lane, const Errors& errors) {
     CellResult& result = lane.result;
     result.status = lane.stop.check(lane.step, errors);
     if (lane.step == 0) {
       result.first_train_error = errors.train;
     }
+    result.final_train_error = errors.train;
     const bool better = lane.has_truth ? !(errors.test >= result.min_test_error) &&
                                              std::isfinite(errors.test)
                                        : result.status != Status::pending;
@@ -131,29 +141,35 @@ private:
       result.min_test_error = errors.test;
       result.best_step = static_cast<double>(lane.step);
     }
-    result.steps = static_cast<double>(lane.step);
-    result.final_train_error = errors.train;
-    if (lane.companion || lane.spectrum.wants_steps()) {
-      networks_->product(static_cast<int>(index), product_);
-    }
+    return better;
+  }
+
+  // The same of its matrix.
+  void observe(int index) {
+    Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    networks_->product(index, product_);
     if (lane.spectrum.wants_steps()) {
       lane.spectrum.step(lane.step, product_);
     }
     if (lane.companion) {
       const double distance = lane.companion->distance(lane.step, product_);
+      CellResult& result = lane.result;
       result.distance = lane.step == 0 ? distance : std::max(result.distance, distance);
     }
-    ++lane.step;
-    return better;
   }
 
   void finish(int index) {
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
     const auto i = static_cast<std::size_t>(lane.cell);
+    lane.result.steps = static_cast<double>(lane.step - 1);
     if (!std::isnan(lane.result.best_step)) {
       const Index task = cells_[i].task;
       const auto& objective = tasks_[static_cast<std::size_t>(task)].objective();
-      networks_->kept(index, product_);
+      if (lane.is_best) {
+        networks_->product(index, product_);
+      } else {
+        networks_->kept(index, product_);
+      }
       lane.result.spectrum = lane.spectrum.summary(product_, task, objective.target());
     }
     pass_time();
@@ -204,6 +220,7 @@ private:
     networks_->load(index, objective, cell.step_size, X_, Y_);
     lane.running = true;
     lane.has_truth = objective.has_truth();
+    lane.is_best = false;
     lane.step = 0;
     lane.began = shared_;
     lane.stop = StopState(options_.stop);
@@ -237,6 +254,8 @@ private:
   Matrix<Scalar> X_;
   Matrix<Scalar> Y_;
   Matrix<Scalar> product_;
+  bool observing_; // matrices at every step
+  Index looks_ = 0;
   int live_ = 0;
   double shared_ = 0.0;
   Clock::time_point last_ = Clock::now();

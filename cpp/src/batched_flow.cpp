@@ -38,7 +38,7 @@ template <class Scalar> template <int B> void BatchedFlow<Scalar>::find_residual
                                 X + j * (this->columns_ + 1) * size,
                                 size,
                                 sums);
-      store_block<B>(sums, this->residual_.data() + at);
+      store_block<B>(sums, this->spare_.data() + at);
     }
   }
 }
@@ -55,9 +55,9 @@ void BatchedFlow<Scalar>::go_on(Scalar next, Scalar weight) {
   constexpr bool last = stage == Stage::last;
   const Index stride_X = (this->columns_ + 1) * size;
   const Index stride_Y = this->columns_ * size;
-  const Pack<Scalar>* G = this->residual_.data();
-  const Vector far = next * this->step_size_.v;
-  const Vector part = weight * this->step_size_.v;
+  const Pack<Scalar>* G = (first ? this->residual_ : this->spare_).data();
+  const Pack<Scalar> far{next * this->step_size_.v};
+  const Pack<Scalar> part{weight * this->step_size_.v};
   // Where the stage's weights are read, and those of the next are written.
   const Pack<Scalar>* read_X =
       first ? this->X_.data() : stage_X_.data() + stage_first_ * size;
@@ -71,13 +71,17 @@ void BatchedFlow<Scalar>::go_on(Scalar next, Scalar weight) {
                         Pack<Scalar>* to) {
     const Pack<Scalar>* so_far = first ? start : sum;
     Pack<Scalar>* ahead = last ? start : sum;
+    const Vector far_now = read_late(far);
+    const Vector part_now = part.v;
+#pragma GCC unroll 5
     for (int b = 0; b < B; ++b) {
+#pragma GCC unroll 5
       for (int a = 0; a < B; ++a) {
         const int at = b * B + a;
         if constexpr (!last) {
-          to[at].v = start[at].v - far * k[a][b];
+          to[at].v = start[at].v - far_now * k[a][b];
         }
-        ahead[at].v = so_far[at].v - part * k[a][b];
+        ahead[at].v = so_far[at].v - part_now * k[a][b];
       }
     }
   };

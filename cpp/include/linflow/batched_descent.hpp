@@ -49,9 +49,10 @@ public:
   void measure(LaneErrors& errors);
   virtual void advance();
 
-  // Keeps the learned matrices of the last measure() in the lanes that are set.
+  // Keeps, in the lanes that are set, the learned matrices of the measure() before the
+  // last, until advance().
   void keep(const LaneFlags& lanes);
-  // The matrix of the last measure(), until advance(), or the one kept.
+  // The matrix of the last measure(), or the one kept.
   void product(int lane, Matrix<Scalar>& out) const;
   void kept(int lane, Matrix<Scalar>& out) const;
 
@@ -71,10 +72,11 @@ protected:
   Packs Y_;
   Packs minus_target_;
   Packs residual_;           // G
+  Packs spare_;              // G of the measure() before; advance() may write over it
   Pack<Scalar> step_size_{}; // zero in lanes that are not to move yet
 
 private:
-  template <int B> void measure_blocks(double* train, double* test);
+  template <int B> void measure_blocks(Wide<Scalar>& train, Wide<Scalar>& test);
   template <int B> void advance_blocks();
 
   // An entry of a matrix that is `columns` blocks wide lies at the sum of these.
@@ -101,6 +103,7 @@ private:
   Packs noise_;
   Packs kept_; // G
   Pack<Scalar> next_step_size_{};
+  Wide<Scalar> no_truth_{}; // NaN in lanes without a truth, otherwise zero
 };
 
 } // namespace linflow

@@ -44,9 +44,17 @@ inline __attribute__((always_inline)) void add_blocks(Index count,
                                                       const Pack<Scalar>* Q,
                                                       Index next_Q,
                                                       Vector (&sums)[B][B]) {
-  for (Index n = 0; n < count; ++n) {
-    add_block<B, Pa, Pc, Qb, Qc>(P + n * next_P, Q + n * next_Q, sums);
+  for (Index n = 0; n < count; ++n, P += next_P, Q += next_Q) {
+    add_block<B, Pa, Pc, Qb, Qc>(P, Q, sums);
   }
+}
+
+// Reads a pack here and not before the products, for which it would take a register too
+// many.
+template <class Scalar>
+inline __attribute__((always_inline)) auto read_late(const Pack<Scalar>& pack) {
+  __asm__ volatile("" : : : "memory");
+  return pack.v;
 }
 
 template <int B, class Scalar, class Vector>
