@@ -46,9 +46,9 @@ BASELINE = {
     "v4": {
         "step, d = 200": 0.85,
         "step, d = 200, float32": 0.38,
-        "batched step, d = 10": 0.00013,
-        "batched step, d = 20": 0.00084,
-        "batched step, d = 20, float32": 0.00043,
+        "batched step, d = 10": 0.00011,
+        "batched step, d = 20": 0.00076,
+        "batched step, d = 20, float32": 0.00039,
         "flow right-hand side, d = 100": 0.128,
         "closed form, 4 times, d = 100": 6.25,
         "top 8, d = 200": 0.155,
