@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,9 @@ def test_keeps_its_tolerance_at_every_save_point(
     try:
         found = run(network, task, times=times, rtol=rtol)
     except ValueError as refusal:  # P must stay positive definite beyond doubt
-        assert "least eigenvalue" in str(refusal)
-        assert (start, rtol) in {("active", 1e-4), ("active", 1e-6), ("mixed", 1e-4)}
+        assert re.search("least eigenvalue|made in Gram form", str(refusal))
+        assert start == "active"
+        assert rtol > 1e-8
         return
     exact = run(network, task, times=times, method="dop853", rtol=1e-11)
     assert methods(found) == ["etdrk4"]
@@ -64,7 +66,7 @@ def test_order_four() -> None:
     end = 0.2
     exact = run(network, method="dop853", times=[end], rtol=1e-12).last_product
     errors = []
-    for count in (8, 16, 32):
+    for count in (32, 64, 128):
         state: Any = network
         for _ in range(count):
             state = run(state, times=[end / count], rtol=1e-7, atol=1e9)
@@ -90,9 +92,9 @@ def test_lazy_learning_is_one_exponential() -> None:
     """As kappa grows beyond the target, N vanishes and steps grow without bound."""
     counts = []
     for variance in (0.1, 10.0, 1000.0):
-        found = run(lf.Gaussian(1e8, variance), times=[1e-7 / variance], rtol=1e-4)
+        found = run(lf.Gaussian(1e8, variance), times=[0, 1e-7 / variance], rtol=1e-4)
         assert found.train_error is not None
-        assert found.train_error[-1] < 1e-4
+        assert found.train_error[1] < 1e-6 * found.train_error[0]
         counts.append(found.steps)
     assert counts[-1] <= counts[0]
     assert counts[-1] <= 6
@@ -104,11 +106,13 @@ def test_auto_takes_it_in_gram_form() -> None:
         assert methods(found)[0] in ("etdrk4", "splitting")
     found = run(STARTS["lazy"], method="auto", times=[0.01], rtol=1e-5)
     assert methods(found) == ["etdrk4"]
-    assert methods(run(STARTS["lazy"], method="auto", rtol=1e-10)) == ["dop853"]
+    tiny = run(lf.Gaussian(22, 1e-3), method="auto", rtol=1e-4)  # not in Gram form
+    assert "etdrk4" not in methods(tiny)
+    assert "etdrk4" not in methods(run(STARTS["lazy"], method="auto", rtol=1e-10))
 
 
 def test_events_are_located() -> None:
-    events = [lf.events.mode_crosses(1.5, mode=0), lf.events.train_error_below(0.1)]
+    events = [lf.events.mode_crosses(1.5, mode=0), lf.events.train_below(0.1)]
     found = run(STARTS["mixed"], rtol=1e-7, events=events)
     exact = run(STARTS["mixed"], rtol=1e-11, events=events, method="dop853")
     assert found.events is not None

@@ -17,7 +17,7 @@ namespace linflow {
 namespace {
 
 // At finer tolerances methods of order 8 take fewer right-hand sides.
-constexpr double kFinest = 1e-8;
+constexpr double kFinest = 1e-7;
 
 // Save points are told once, though a run may be made again in another form.
 class Teller {
@@ -207,7 +207,9 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   }
   FlowOptions options = options_;
   if (!chosen) { // then methods for all systems go on
-    options.integrator.most_steps = 4.0 + plan().integrated / 8.0;
+    options.integrator.most_steps =
+        10.0 +
+        0.25 * plan().integrated * std::pow(1e-4 / options.integrator.rtol, 1.0 / 12.0);
   }
   const auto& data = cost_.data();
   const auto basis = data.basis

@@ -101,7 +101,7 @@ def gradient_flow(
         8(5,3), the stabilised Runge-Kutta-Chebyshev of order 2, the splitting of order
         4 about the closed form, or exponential time differencing of order 4(3); see the
         notes. "auto" takes the splitting where an estimate in advance says that it
-        costs less, else etdrk4 in Gram form (rtol >= 1e-8), else tsit5 (rtol > 3e-5) or
+        costs less, else etdrk4 in Gram form (rtol >= 1e-7), else tsit5 (rtol > 3e-5) or
         dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.

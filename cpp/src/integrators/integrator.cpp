@@ -40,8 +40,11 @@ Integrator<Scalar>::Integrator(System<Scalar>& system,
       stabilised_(std::make_unique<Chebyshev<Scalar>>()), special_(std::move(special)),
       switching_(options.method == "auto" && !special_),
       step_(system.size(),
-            special_ ? special_->slope_count()
-                     : std::max(explicit_->slope_count(), stabilised_->slope_count())) {
+            special_ && options.method != "auto"
+                ? special_->slope_count()
+                : std::max({explicit_->slope_count(),
+                            stabilised_->slope_count(),
+                            special_ ? special_->slope_count() : Index(0)})) {
   if (options.method == "rkc2") {
     method_ = stabilised_.get();
   } else if (special_) {
