@@ -318,7 +318,7 @@ def test_a_flow_in_fixed_steps(d: int, method: str) -> None:
     grid = GRID | {"d": d, "dynamics": "gradient_flow", "method": method}
     eta = 0.4 / d**1.9  # of the largest kappa of the grid
     grid["protocol"] = {"step_size": eta, "max_steps": STEPS}
-    data = lf.phase_diagram(**grid, distance_to="closed_form")
+    data = lf.phase_diagram(**grid, distance_to="closed_form", observe="rank_margin")
     assert data.attrs["time"] == "flow"
     task = lf.low_rank_task(d, 2, rng=np.random.SeedSequence(0, spawn_key=(0,)))
     times = eta * np.arange(STEPS + 1)
