@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -42,13 +41,12 @@ def test_keeps_its_tolerance_at_every_save_point(
     """Up to ten times, as all methods; many points, so that some are read off."""
     times = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 120)])
     network = STARTS[start].sample(task, 0)
-    try:
-        found = run(network, task, times=times, rtol=rtol)
-    except ValueError as refusal:  # P must stay positive definite beyond doubt
-        assert re.search("least eigenvalue|made in Gram form", str(refusal))
-        assert start == "active"
-        assert rtol > 1e-8
+    if start == "active" and rtol > 1e-6:
+        message = "least eigenvalue|made in Gram form"  # P might become indefinite
+        with pytest.raises(ValueError, match=message):
+            run(network, task, times=times, rtol=rtol)
         return
+    found = run(network, task, times=times, rtol=rtol)
     exact = run(network, task, times=times, method="dop853", rtol=1e-11)
     assert methods(found) == ["etdrk4"]
     assert found.attrs["form"] == "gram"
@@ -104,8 +102,10 @@ def test_auto_takes_it_in_gram_form() -> None:
     for start in ("mixed", "lazy"):
         found = run(STARTS[start], method="auto", times=[2.0], rtol=1e-5)
         assert methods(found)[0] in ("etdrk4", "splitting")
-    found = run(STARTS["lazy"], method="auto", times=[0.01], rtol=1e-5)
-    assert methods(found) == ["etdrk4"]
+    lazy = run(STARTS["lazy"], method="auto", times=[0.03], rtol=1e-5)
+    assert methods(lazy) == ["etdrk4"]
+    brief = run(STARTS["mixed"], method="auto", times=[0.1], rtol=1e-5)
+    assert methods(brief) == ["dop853"]
     tiny = run(lf.Gaussian(22, 1e-3), method="auto", rtol=1e-4)  # not in Gram form
     assert "etdrk4" not in methods(tiny)
     assert "etdrk4" not in methods(run(STARTS["lazy"], method="auto", rtol=1e-10))

@@ -15,7 +15,7 @@ constexpr double kNodeShare = 0.1;
 // are taken whole, in vectors; what lies apart is done again one by one.
 template <class Scalar> void PhiFunctions<Scalar>::compute(const Column& z) {
   constexpr Scalar near = -2;
-  constexpr Scalar far = -1;  // three digits, in the differences
+  constexpr Scalar far = -1; // three digits, in the differences
   constexpr int terms = 18;
   if (z.maxCoeff() <= far) {
     inverse_ = z.inverse();

@@ -202,7 +202,8 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   if (!safe_) {
     return false;
   }
-  if (!chosen && (method != "auto" || options_.integrator.rtol < kFinest)) {
+  if (!chosen &&
+      (method != "auto" || options_.integrator.rtol < kFinest || !plan().linear)) {
     return run(flow_, state_, options_, nullptr, nullptr, control, record);
   }
   FlowOptions options = options_;

@@ -87,6 +87,8 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   const double split =
       15.0 + 20.0 * steps + 1.4 * solved + (request.whole ? 0.6 : 0.1) * request.looks;
   plan.pays = split < plan.integrated;
+  plan.linear =
+      plan.stiffness >= 16.0 || (kappa >= 0.5 * top_mode && plan.stiffness >= 2.0);
   plan.first_step =
       at_once ? request.span : std::min(request.span, first / plan.fineness);
   plan.most_steps = 2.0 + 0.5 * plan.integrated / 19.0;

@@ -95,14 +95,14 @@ def gradient_flow(
         By default `rtol` times the size of the start: ``|y(0)|_F``, or where that is
         large and hardly moves (lazy, or one large layer) the distance in the weights
         that corresponds to ``|T|`` in A.
-    method : {"auto", "euler", "rk4", "dopri5", "tsit5", "dop853", "rkc2", "splitting", \
-            "etdrk4"}
-        Explicit Runge-Kutta of order 1, 4, 5(4) of Dormand and Prince or Tsitouras,
-        8(5,3), the stabilised Runge-Kutta-Chebyshev of order 2, the splitting of order
-        4 about the closed form, or exponential time differencing of order 4(3); see the
-        notes. "auto" takes the splitting where an estimate in advance says that it
-        costs less, else etdrk4 in Gram form (rtol >= 1e-7), else tsit5 (rtol > 3e-5) or
-        dop853, and rkc2 while these are held up by their stability.
+    method : str
+        Of `METHODS`: explicit Runge-Kutta of order 1 ("euler"), 4 ("rk4"), 5(4)
+        ("dopri5", "tsit5") or 8(5,3) ("dop853"), the stabilised "rkc2" of order 2, the
+        "splitting" of order 4 about the closed form, exponential differencing of order
+        4(3) ("etdrk4"); see the notes. "auto" takes the splitting where an estimate in
+        advance says that it costs less, else etdrk4 in Gram form (rtol >= 1e-7) for
+        stiff and for lazy runs, else tsit5 (rtol > 3e-5) or dop853, and rkc2 while
+        these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
     events : event, function or sequence
@@ -176,11 +176,12 @@ def gradient_flow(
     "splitting" makes few long steps: Strang's composition of the Riccati flow whose
     closed form is exact for lambda-balanced and infinitely wide networks with what a
     network lacks of that, extrapolated, and the linear flow once the network has all
-    but learned. A step costs about 19 right-hand sides in Gram form and a save point
-    two. Stability does not bound steps: active networks go to convergence in some ten.
-    It takes what the Gram form takes, but tiny starts too, and finds no events (nor
-    "crossing_times"). `rtol`, of which more than 0.01 counts as 0.01, bounds the error
-    that a step adds; in ``.network``, where errors do not die out, they add up.
+    but learned. A step costs about 16 right-hand sides in Gram form, 24 with save
+    points in it, of which many cost little more than some. Stability does not bound
+    them: active networks go to convergence in some ten. It takes what the Gram form
+    takes, but tiny starts too, and finds no events (nor "crossing_times"). `rtol`, of
+    which more than 0.01 counts as 0.01, bounds the error that a step adds; in
+    ``.network``, where errors do not die out, they add up.
 
     "etdrk4" takes the Gram form in the singular basis of the target, where C1 and C2
     are all but diagonal: with ``L_ij = C2_ii + C1_jj`` at the start of a step, the part
@@ -194,9 +195,9 @@ def gradient_flow(
     dop853). Tsitouras, Comput. Math. Appl. 62, 2011 (tsit5). Sommeijer, Shampine,
     Verwer, J. Comput. Appl. Math. 88, 1998 (rkc2). Celledoni, Marthinsen, Owren, Future
     Gener. Comput. Syst. 19, 2003 (conserve). Cox, Matthews, J. Comput. Phys. 176, 2002,
-    eqs. 26 to 29; Krogstad, J. Comput. Phys. 203, 2005 (etdrk4). The Riccati flow of the splitting: [TAJ]
-    Tu, Aranguri, Jacot, arXiv 2405.17580, eq. 1; [DAP] Dominé et al., arXiv 2409.14623,
-    theorem 3.
+    eqs. 26 to 29; Krogstad, J. Comput. Phys. 203, 2005 (etdrk4). Tu, Aranguri, Jacot
+    [TAJ], arXiv 2405.17580, eq. 1; Dominé et al. [DAP], arXiv 2409.14623, theorem 3
+    (the Riccati flow of the splitting).
 
     Examples
     --------
