@@ -7,41 +7,46 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gram_runs
 import linflow as lf
+from gram_runs import TASK, methods
 from reference_flow import relative
 
-TASK = lf.low_rank_task((12, 9), rank=2, rng=0)
-FULL = lf.Task(np.random.default_rng(3).normal(size=(7, 10)))
+TASKS = {
+    "low rank": TASK,
+    "full rank": lf.Task(np.random.default_rng(3).normal(size=(7, 10))),
+    # With one to an eighth of the values far above the others: a basis of reflections.
+    "leading": lf.low_rank_task((24, 32), rank=2, noise=0.2, rng=0),
+    "no noise": lf.low_rank_task((24, 32), rank=2, noise=0.0, rng=0),
+}
 STARTS = {
     "active": lf.Gaussian(60, 1e-3),
     "mixed": lf.Gaussian(1e4, 1e-4),
     "lazy": lf.Gaussian(1e3, 0.1),
     "unequal": lf.Gaussian(300, (1e-2, 1e-3)),
-    "barely wide": lf.Gaussian(40, 0.1),
+    "barely wide": lf.Gaussian(60, 0.1),
 }
-TIMES = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 24)])
 
 
 def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
-    keep: dict[str, Any] = {"times": TIMES, "rng": 0, "save_product": True}
-    return lf.gradient_flow(task, init, **keep | {"method": "etdrk4"} | keywords)
-
-
-def methods(trajectory: lf.Trajectory) -> list[str]:
-    assert trajectory.segments is not None
-    return [segment["method"] for segment in trajectory.segments]
+    return gram_runs.run(init, task, **{"method": "etdrk4"} | keywords)
 
 
 @pytest.mark.parametrize("rtol", [1e-4, 1e-6, 1e-8])
 @pytest.mark.parametrize("start", STARTS)
-@pytest.mark.parametrize("task", [TASK, FULL], ids=["low rank", "full rank"])
+@pytest.mark.parametrize("name", TASKS)
 def test_keeps_its_tolerance_at_every_save_point(
-    task: lf.Task, start: str, rtol: float
+    name: str, start: str, rtol: float
 ) -> None:
-    """Up to ten times, as all methods; many points, so that some are read off."""
+    """Up to ten times, as all methods; many points, so that some are read off.
+
+    C1 and C2, in the last network, are at rest in the end: errors do not die out.
+    """
     times = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 120)])
+    task = TASKS[name]
     network = STARTS[start].sample(task, 0)
-    if start == "active" and rtol > 1e-6:
+    refused = {"low rank": 1e-4, "full rank": 1e-4, "leading": 1e-6, "no noise": 1e-6}
+    if start == "active" and rtol >= refused[name]:
         message = "least eigenvalue|made in Gram form"  # P might become indefinite
         with pytest.raises(ValueError, match=message):
             run(network, task, times=times, rtol=rtol)
@@ -55,7 +60,7 @@ def test_keeps_its_tolerance_at_every_save_point(
     assert relative(found.product, exact.product) < 10 * rtol
     assert isinstance(found.network, lf.Network)
     assert isinstance(exact.network, lf.Network)
-    assert relative(found.network.gram, exact.network.gram) < 10 * rtol
+    assert relative(found.network.gram, exact.network.gram) < rtol * found.steps
 
 
 def test_order_four() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import gram_runs
 import linflow as lf
+from gram_runs import TASK, methods
 from reference_flow import relative
 
-TASK = lf.low_rank_task((12, 9), rank=2, rng=0)
 STARTS = {
     "active": lf.Gaussian(60, 1e-4),
     "mixed": lf.Gaussian(1e4, 1e-4),
@@ -18,18 +19,10 @@ STARTS = {
     "unequal": lf.Gaussian(300, (1e-2, 1e-3)),
     "barely wide": lf.Gaussian(24, 0.01),
 }
-# As many save points early as late.
-TIMES = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 24)])
 
 
 def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
-    keep: dict[str, Any] = {"times": TIMES, "rng": 0, "save_product": True}
-    return lf.gradient_flow(task, init, **keep | {"method": "splitting"} | keywords)
-
-
-def methods(trajectory: lf.Trajectory) -> list[str]:
-    assert trajectory.segments is not None
-    return [segment["method"] for segment in trajectory.segments]
+    return gram_runs.run(init, task, **{"method": "splitting"} | keywords)
 
 
 @pytest.fixture(scope="module", params=STARTS)
@@ -79,6 +72,27 @@ def test_the_last_network_goes_on(problem: tuple[lf.Network, lf.Trajectory]) -> 
     assert isinstance(exact.network, lf.Network)
     assert found.steps is not None
     assert relative(found.network.gram, exact.network.gram) < 1e-6 * found.steps
+
+
+def test_the_last_network_where_errors_exceed_the_least_eigenvalue_of_p() -> None:
+    task = lf.low_rank_task((24, 32), rank=2, noise=0.2, rng=0)
+    network = lf.Gaussian(60, 1e-3).sample(task, 0)
+    found = run(network, task, rtol=1e-6)
+    exact = run(network, task, rtol=1e-10, method="dop853")
+    assert isinstance(found.network, lf.Network)
+    assert isinstance(exact.network, lf.Network)
+    assert relative(found.network.gram, exact.network.gram) < 1e-6 * found.steps
+
+
+def test_a_target_without_noise() -> None:
+    """Its singular basis is completed by few reflections."""
+    task = lf.low_rank_task((24, 32), rank=2, noise=0.0, rng=0)
+    network = lf.Gaussian(1e4, 1e-4).sample(task, 0)
+    found = run(network, task, rtol=1e-5)
+    exact = run(network, task, rtol=1e-10, method="dop853")
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < 1e-5
 
 
 def test_order_four() -> None:

@@ -4,13 +4,6 @@
 #include <cmath>
 
 namespace linflow {
-namespace {
-
-// What a polynomial through looks may err, of the tolerance.
-constexpr double kNodeShare = 0.1;
-
-} // namespace
-
 // Near 0 from the series of φ3 upwards, beyond from the exponential downwards. Columns
 // are taken whole, in vectors; what lies apart is done again one by one.
 template <class Scalar> void PhiFunctions<Scalar>::compute(const Column& z) {
@@ -192,10 +185,7 @@ void ExponentialMethod<Scalar>::expect(const Step<Scalar>& step,
   };
   nodes_.value(0) = step.y.head(shown);
   nodes_.value(1) = step.next.head(shown);
-  look(nodes_.node(2), nodes_.value(2));
-  look(nodes_.kChecks[0], nodes_.check(0));
-  look(nodes_.kChecks[1], nodes_.check(1));
-  nodes_.fit(thetas.size(), kNodeShare * tolerance, look);
+  nodes_.make(thetas.size(), tolerance, look);
 }
 
 template <class Scalar>

@@ -183,10 +183,11 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
   if (llt.info() == Eigen::Success) {
     L = llt.matrixL();
   } else if (may_be_singular && P.allFinite()) {
-    const Eigen::LDLT<Matrix<Scalar>> ldlt(P);
-    L = ldlt.matrixL();
-    L *= ldlt.vectorD().cwiseMax(Scalar(0)).cwiseSqrt().asDiagonal();
-    L = ldlt.transpositionsP().transpose() * L;
+    // The nearest P: pivots of LDLᵀ would magnify what is negative.
+    SymmetricEigen<Scalar> eigen(P.rows());
+    eigen.compute(P);
+    const Vector<Scalar> roots = eigen.values().cwiseMax(Scalar(0)).cwiseSqrt();
+    L = eigen.vectors() * roots.asDiagonal();
   } else {
     return false;
   }

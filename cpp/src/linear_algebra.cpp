@@ -83,16 +83,15 @@ template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& colu
   const Eigen::HouseholderQR<Matrix<Scalar>> qr(columns);
   Reflections<Scalar> out;
   out.Y = qr.matrixQR();
-  out.S.setZero(count, count);
+  out.Z.resize(columns.rows(), count);
   out.signs.resize(count);
   for (Index j = 0; j < count; ++j) {
-    out.signs[j] = out.Y(j, j) < Scalar(0) ? Scalar(-1) : Scalar(1);
-    out.Y.col(j).head(j).setZero();
-    out.Y(j, j) = Scalar(1);
-    const Scalar tau = qr.hCoeffs()[j];
-    const Vector<Scalar> met = out.Y.leftCols(j).transpose() * out.Y.col(j);
-    out.S.col(j).head(j) = -tau * (out.S.topLeftCorner(j, j) * met);
-    out.S(j, j) = tau;
+    auto y = out.Y.col(j);
+    out.signs[j] = y[j] < Scalar(0) ? Scalar(-1) : Scalar(1);
+    y.head(j).setZero();
+    y[j] = Scalar(1);
+    const Vector<Scalar> met = out.Y.leftCols(j).transpose() * y;
+    out.Z.col(j) = qr.hCoeffs()[j] * (y - out.Z.leftCols(j) * met);
   }
   return out;
 }
@@ -114,8 +113,7 @@ void Reflections<Scalar>::from_left(Eigen::Ref<Matrix<Scalar>> A,
   auto met = work.topLeftCorner(count, A.cols());
   met.setZero();
   add_product_tn<Scalar>(Scalar(1), Y, A, met);
-  met = (S * met).eval();
-  add_product<Scalar>(Scalar(-1), Y, met, A);
+  add_product<Scalar>(Scalar(-1), Z, met, A);
 }
 
 template <class Scalar>
@@ -126,18 +124,19 @@ void Reflections<Scalar>::transposed_from_right(Eigen::Ref<Matrix<Scalar>> A,
   auto met = work.topLeftCorner(A.rows(), count);
   met.setZero();
   add_product<Scalar>(Scalar(1), A, Y, met);
-  met = (met * S.transpose()).eval();
-  add_product_nt<Scalar>(Scalar(-1), met, Y, A);
+  add_product_nt<Scalar>(Scalar(-1), met, Z, A);
 }
 template struct Reflections<double>;
 template struct Reflections<float>;
 
-// By halves, so that most of it are products: half the time of Eigen's solver at 200.
+// By halves, in place: half the time of Eigen's solver at 200.
 template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L) {
-  constexpr Index small = 32;
+  constexpr int small = 32;
   const Index n = L.rows();
   if (n <= small) {
-    Matrix<Scalar> inverse = Matrix<Scalar>::Identity(n, n);
+    using Small =
+        Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, 0, small, small>;
+    Small inverse = Small::Identity(n, n);
     L.template triangularView<Eigen::Lower>().solveInPlace(inverse);
     L = inverse;
     return;
@@ -146,11 +145,12 @@ template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L) {
   auto first = L.topLeftCorner(half, half);
   auto last = L.bottomRightCorner(n - half, n - half);
   auto below = L.bottomLeftCorner(n - half, half);
+  first.template triangularView<Eigen::Lower>()
+      .template solveInPlace<Eigen::OnTheRight>(below);
+  last.template triangularView<Eigen::Lower>().solveInPlace(below);
+  below *= Scalar(-1);
   invert_lower<Scalar>(first);
   invert_lower<Scalar>(last);
-  const Matrix<Scalar> right = below * first.template triangularView<Eigen::Lower>();
-  below.setZero();
-  add_product<Scalar>(Scalar(-1), last, right, below);
 }
 template void invert_lower<double>(Eigen::Ref<Matrix<double>>);
 template void invert_lower<float>(Eigen::Ref<Matrix<float>>);

@@ -175,7 +175,7 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
   std::optional<Matrix<Scalar>> truth;
   if (data.truth) {
-    truth = basis->U.transpose() * *data.truth * basis->V;
+    truth = basis->turned(*data.truth);
   }
   SplitFlow<Scalar> split(basis, std::move(truth), X_, Y_);
   return run(split.flow,
@@ -216,13 +216,10 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   const auto basis = data.basis
                          ? data.basis->leading(data.target)
                          : leading_basis<Scalar>(riccati_basis<Scalar>(data.target));
-  const auto rotated = [&basis](const Matrix<Scalar>& A) {
-    return Matrix<Scalar>(basis->U.transpose() * A * basis->V);
-  };
   QuadraticData<Scalar> own;
-  own.target = rotated(data.target);
+  own.target = basis->turned(data.target);
   if (data.truth) {
-    own.truth = rotated(*data.truth);
+    own.truth = basis->turned(*data.truth);
   }
   SplitFlow<Scalar> led(basis, std::move(own), X_, Y_);
   return run(led.flow,

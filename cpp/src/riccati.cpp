@@ -7,6 +7,17 @@
 #include <stdexcept>
 
 namespace linflow {
+namespace {
+
+// The first vectors of a basis, completed by others that make it few reflections.
+template <class S>
+SingularVectors<S> reflected(const SingularVectors<S>& basis, Index count) {
+  const auto left = completed<S>(basis.U.leftCols(count));
+  const auto right = completed<S>(basis.V.leftCols(count));
+  return {left.matrix(), basis.values, right.matrix(), left, right};
+}
+
+} // namespace
 
 template <class S> void RiccatiRates<S>::resize(Index modes, Index n) {
   for (auto* v : {&N, &h, &sech, &rtanh})
@@ -36,10 +47,7 @@ std::shared_ptr<const SingularVectors<S>> riccati_basis(const Matrix<S>& target)
   // basis few reflections.
   const Index rank = (sigma.array() > S(0)).count();
   if (rank > 0 && 8 * rank <= m) {
-    basis->left = completed<S>(basis->U.leftCols(rank));
-    basis->right = completed<S>(basis->V.leftCols(rank));
-    basis->U = basis->left.matrix();
-    basis->V = basis->right.matrix();
+    *basis = reflected(*basis, rank);
   }
   return basis;
 }
@@ -63,13 +71,7 @@ leading_basis(std::shared_ptr<const SingularVectors<S>> basis) {
   if (count == 0 || !basis->left.empty()) {
     return basis;
   }
-  auto leading = std::make_shared<SingularVectors<S>>();
-  leading->left = completed<S>(basis->U.leftCols(count));
-  leading->right = completed<S>(basis->V.leftCols(count));
-  leading->U = leading->left.matrix();
-  leading->V = leading->right.matrix();
-  leading->values = sigma;
-  return leading;
+  return std::make_shared<SingularVectors<S>>(reflected(*basis, count));
 }
 
 template <class S>

@@ -12,6 +12,8 @@ namespace {
 constexpr double kGrowth = 4.0;
 // Error of the closed form, over the tolerance, that needs no second step.
 constexpr double kNegligible = 0.3;
+// What a step costs in right-hand sides of GramFlow.
+constexpr double kStepCost = 20.0;
 // Beyond it a step's own estimate says too little of what lies between its ends.
 constexpr double kLoosest = 1e-2;
 
@@ -84,14 +86,14 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // Many looks in a step are read off a polynomial through some.
   const double solved =
       request.until_best ? request.looks : std::min(request.looks, 8.0 * steps);
-  const double split =
-      15.0 + 20.0 * steps + 1.4 * solved + (request.whole ? 0.6 : 0.1) * request.looks;
+  const double split = 15.0 + kStepCost * steps + 1.4 * solved +
+                       (request.whole ? 0.6 : 0.1) * request.looks;
   plan.pays = split < plan.integrated;
   plan.linear =
       plan.stiffness >= 16.0 || (kappa >= 0.5 * top_mode && plan.stiffness >= 2.0);
   plan.first_step =
       at_once ? request.span : std::min(request.span, first / plan.fineness);
-  plan.most_steps = 2.0 + 0.5 * plan.integrated / 19.0;
+  plan.most_steps = 2.0 + 0.5 * plan.integrated / kStepCost;
   return plan;
 }
 

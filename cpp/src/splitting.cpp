@@ -16,9 +16,6 @@ namespace {
 // correction drives apart and the Riccati flow together, gain less.
 constexpr double kSharpness = 1.0 / 15.0;
 
-// What a polynomial through solved points may err, of the tolerance.
-constexpr double kNodeShare = 0.1;
-
 // First `modes` entries one by one, the last one for the rest, plus a constant.
 template <class Scalar>
 auto spread(const Vector<Scalar>& values, Index size, Scalar constant = 0) {
@@ -299,13 +296,11 @@ void SplittingMethod<Scalar>::expect(const Step<Scalar>& step,
     return look(step, theta, A);
   };
   if (last_) {
-    solve(nodes_.node(2), nodes_.value(2));
-    solve(nodes_.kChecks[0], nodes_.check(0));
-    solve(nodes_.kChecks[1], nodes_.check(1));
-  } else {
-    nodes_.value(2) = (middle_ + at_middle_).reshaped();
+    nodes_.make(thetas.size(), tolerance, solve);
+    return;
   }
-  nodes_.fit(thetas.size(), kNodeShare * tolerance, solve);
+  nodes_.value(2) = (middle_ + at_middle_).reshaped();
+  nodes_.fit(thetas.size(), tolerance, solve);
 }
 
 template <class Scalar>

@@ -187,7 +187,7 @@ def gradient_flow(
     are all but diagonal: with ``L_ij = C2_ii + C1_jj`` at the start of a step, the part
     ``-L * (A - T)`` of A's slope, element by element, is solved exactly. That is all of
     lazy learning, and what is stiff in modes that have been learned. Four right-hand
-    sides a step.
+    sides a step; errors in ``.network`` add up here too.
 
     References
     ----------

@@ -69,7 +69,7 @@ public:
     return least_eigenvalue >= safe_eigenvalue(rtol);
   }
   // A network with n hidden units, [X; Y] triangular; false when P is not positive
-  // definite. Where it may be singular, pivots that rounding left negative count as 0.
+  // definite. Where it may be singular, the one of the nearest P that is semidefinite.
   bool unpack(const VectorIn<Scalar>& y,
               bool may_be_singular,
               Matrix<Scalar>& X,

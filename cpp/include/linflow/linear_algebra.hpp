@@ -22,11 +22,11 @@ private:
   Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
 };
 
-// Q = (1 − Y S Yᵀ) diag(signs), orthogonal, of few reflections: what is done with it
+// Q = (1 − Z Yᵀ) diag(signs), orthogonal, of few reflections: what is done with it
 // costs a multiple of their number only. Empty where there are none.
 template <class Scalar> struct Reflections {
   Matrix<Scalar> Y;
-  Matrix<Scalar> S;
+  Matrix<Scalar> Z;
   Vector<Scalar> signs; // of the first columns
 
   [[nodiscard]] bool empty() const { return Y.size() == 0; }
@@ -45,6 +45,11 @@ template <class Scalar> struct SingularVectors {
   Vector<Scalar> values;
   Matrix<Scalar> V;
   Reflections<Scalar> left, right; // U and V, where the caller has made them so
+
+  // UᵀAV.
+  [[nodiscard]] Matrix<Scalar> turned(const Matrix<Scalar>& A) const {
+    return U.transpose() * A * V;
+  }
 };
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);

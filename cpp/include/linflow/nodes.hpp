@@ -24,11 +24,18 @@ public:
   // Where the polynomial is held against the vectors themselves; no nodes.
   static constexpr std::array<double, 2> kChecks = {0.25, 0.75};
 
-  // Takes as few levels as give `allowed` accuracy, in the norm, and no more nodes than
-  // half of the points that are to be read off; value(0), (1) and (2) and both checks
-  // are known. look(theta, out) computes one more, or returns false. False, and not
-  // ready, where it does not work out.
-  template <class Look> bool fit(std::size_t points, double allowed, Look&& look);
+  // From the values at 0 and 1: as few levels as are right within a tenth of the
+  // tolerance, in the norm, with no more nodes than half of the points that are to be
+  // read off; not ready where that does not work out. look(theta, out) computes a
+  // vector, or returns false.
+  template <class Look> void make(std::size_t points, double tolerance, Look&& look) {
+    look(node(2), value(2));
+    look(kChecks[0], check(0));
+    look(kChecks[1], check(1));
+    fit(points, tolerance, look);
+  }
+  // The same where the value at 1/2 and both checks are known too.
+  template <class Look> void fit(std::size_t points, double tolerance, Look&& look);
 
   void clear() { level_ = -1; }
   [[nodiscard]] bool ready() const { return level_ >= 0; }
@@ -57,8 +64,9 @@ private:
 
 template <class Scalar>
 template <class Look>
-bool NodeInterpolation<Scalar>::fit(std::size_t points, double allowed, Look&& look) {
+void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&& look) {
   clear();
+  const double allowed = 0.1 * tolerance;
   const auto motion = static_cast<double>((value(1) - value(0)).norm());
   // Of a polynomial on half the nodes, at the others; all nodes square it, relatively.
   const auto squared = [motion](double error) { return error * error / motion; };
@@ -71,13 +79,13 @@ bool NodeInterpolation<Scalar>::fit(std::size_t points, double allowed, Look&& l
     const int fresh = count(level) - first;
     solved += static_cast<std::size_t>(fresh);
     if (2 * solved > points) {
-      return false;
+      return;
     }
     std::array<double, kMost> at{};
     for (int k = 0; k < fresh; ++k) {
       at.at(static_cast<std::size_t>(k)) = node(first + k);
       if (!look(node(first + k), value(first + k))) {
-        return false;
+        return;
       }
     }
     met_.resize(values_.rows(), fresh);
@@ -90,13 +98,12 @@ bool NodeInterpolation<Scalar>::fit(std::size_t points, double allowed, Look&& l
     const double error = most();
     if (std::max(coarse, error) <= allowed) {
       level_ = level;
-      return true;
+      return;
     }
     if (!(std::max(squared(coarse), squared(error)) <= allowed)) {
-      return false;
+      return;
     }
   }
-  return false;
 }
 
 } // namespace linflow
