@@ -1,8 +1,10 @@
 #include "linflow/network_flow.hpp"
 
+#include "linflow/basis_flow.hpp"
 #include "linflow/exponential.hpp"
 #include "linflow/integrators/lie.hpp"
-#include "linflow/split_flow.hpp"
+#include "linflow/split_plan.hpp"
+#include "linflow/splitting.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -177,11 +179,11 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   if (data.truth) {
     truth = basis->turned(*data.truth);
   }
-  SplitFlow<Scalar> split(basis, std::move(truth), X_, Y_);
+  BasisFlow<Scalar> split(basis, std::move(truth), X_, Y_);
   return run(split.flow,
              split.state,
              options,
-             split.method(plan.levels),
+             std::make_unique<SplittingMethod<Scalar>>(split.flow, basis, plan.levels),
              split.basis.get(),
              control,
              record);
@@ -221,7 +223,7 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   if (data.truth) {
     own.truth = basis->turned(*data.truth);
   }
-  SplitFlow<Scalar> led(basis, std::move(own), X_, Y_);
+  BasisFlow<Scalar> led(basis, std::move(own), X_, Y_);
   return run(led.flow,
              led.state,
              options,

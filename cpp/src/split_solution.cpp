@@ -1,5 +1,7 @@
 #include "linflow/split_solution.hpp"
 
+#include "linflow/splitting.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -16,7 +18,7 @@ constexpr double kFinest = 1.3;
 template <class Scalar>
 class SplitEvaluator final : public Solution<Scalar>::Evaluator {
 public:
-  SplitEvaluator(SplitFlow<Scalar>& split,
+  SplitEvaluator(BasisFlow<Scalar>& split,
                  const SplitPlan<Scalar>& plan,
                  const IntegratorOptions& options,
                  double horizon)
@@ -41,7 +43,10 @@ public:
 private:
   void begin() {
     integrator_ = std::make_unique<Integrator<Scalar>>(
-        split_.flow, options_, split_.method(plan_.levels));
+        split_.flow,
+        options_,
+        std::make_unique<SplittingMethod<Scalar>>(
+            split_.flow, split_.basis, plan_.levels));
     integrator_->begin(split_.state);
     const Vector<Scalar> slope = integrator_->slope();
     integrator_->set_atol(options_.rtol * split_.flow.reference(split_.state, slope));
@@ -89,7 +94,7 @@ private:
     out.reshaped() = state_;
   }
 
-  SplitFlow<Scalar>& split_;
+  BasisFlow<Scalar>& split_;
   const SplitPlan<Scalar>& plan_;
   const IntegratorOptions& options_;
   double horizon_;

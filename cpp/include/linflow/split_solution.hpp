@@ -4,8 +4,9 @@
 // it makes the run begin again.
 #pragma once
 
+#include "linflow/basis_flow.hpp"
 #include "linflow/dynamics.hpp"
-#include "linflow/split_flow.hpp"
+#include "linflow/split_plan.hpp"
 
 #include <memory>
 
@@ -31,7 +32,7 @@ public:
   [[nodiscard]] const Matrix<Scalar>& right() const override { return split_.basis->V; }
 
 private:
-  mutable SplitFlow<Scalar> split_;
+  mutable BasisFlow<Scalar> split_;
   IntegratorOptions options_;
   SplitPlan<Scalar> plan_;
   double horizon_;

@@ -1,8 +1,7 @@
-#include "linflow/split_flow.hpp"
+#include "linflow/split_plan.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
 
 namespace linflow {
 namespace {
@@ -16,18 +15,6 @@ constexpr double kNegligible = 0.3;
 constexpr double kStepCost = 20.0;
 // Beyond it a step's own estimate says too little of what lies between its ends.
 constexpr double kLoosest = 1e-2;
-
-template <class Scalar>
-QuadraticData<Scalar> diagonal(const Vector<Scalar>& values,
-                               Index d_out,
-                               Index d_in,
-                               std::optional<Matrix<Scalar>> truth) {
-  QuadraticData<Scalar> data;
-  data.target.setZero(d_out, d_in);
-  data.target.diagonal() = values;
-  data.truth = std::move(truth);
-  return data;
-}
 
 } // namespace
 
@@ -97,34 +84,8 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   return plan;
 }
 
-template <class Scalar>
-SplitFlow<Scalar>::SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-                             QuadraticData<Scalar> data,
-                             const Matrix<Scalar>& X,
-                             const Matrix<Scalar>& Y)
-    : basis(std::move(given)), cost(std::move(data)), flow(cost, basis) {
-  flow.pack(basis->V.transpose() * X, basis->U.transpose() * Y, state);
-}
-
-template <class Scalar>
-SplitFlow<Scalar>::SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-                             std::optional<Matrix<Scalar>> truth,
-                             const Matrix<Scalar>& X,
-                             const Matrix<Scalar>& Y)
-    : SplitFlow(given,
-                diagonal<Scalar>(given->values, Y.rows(), X.rows(), std::move(truth)),
-                X,
-                Y) {}
-
-template <class Scalar>
-std::unique_ptr<Method<Scalar>>
-SplitFlow<Scalar>::method(const Levels<Scalar>& levels) const {
-  return std::make_unique<SplittingMethod<Scalar>>(flow, basis, levels);
-}
-
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
   template struct SplitPlan<Scalar>;                                                   \
-  template struct SplitFlow<Scalar>;                                                   \
   template SplitPlan<Scalar> plan_split<Scalar>(                                       \
       GramFlow<Scalar>&, const Vector<Scalar>&, const SplitRequest&);
 

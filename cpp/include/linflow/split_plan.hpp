@@ -1,10 +1,9 @@
-// A flow in Gram form that may be split (splitting.hpp): whether that pays, and the
-// parts that such a run needs.
+// Whether a flow in Gram form is better split (splitting.hpp), or integrated.
 #pragma once
 
-#include "linflow/splitting.hpp"
-
-#include <memory>
+#include "linflow/gram.hpp"
+#include "linflow/integrators/integrator.hpp"
+#include "linflow/levels.hpp"
 
 namespace linflow {
 
@@ -45,27 +44,5 @@ template <class Scalar>
 SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
                              const Vector<Scalar>& state,
                              const SplitRequest& request);
-
-// A network's flow in the singular basis of its target, or another.
-template <class Scalar> struct SplitFlow {
-  // X = W1ᵀ and Y = W2 are not in the basis, the data are.
-  SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-            QuadraticData<Scalar> data,
-            const Matrix<Scalar>& X,
-            const Matrix<Scalar>& Y);
-  // `truth` in that basis, if there is any; X = W1ᵀ and Y = W2 are not.
-  SplitFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-            std::optional<Matrix<Scalar>> truth,
-            const Matrix<Scalar>& X,
-            const Matrix<Scalar>& Y);
-
-  [[nodiscard]] std::unique_ptr<Method<Scalar>>
-  method(const Levels<Scalar>& levels) const;
-
-  std::shared_ptr<const SingularVectors<Scalar>> basis;
-  QuadraticCost<Scalar> cost;
-  GramFlow<Scalar> flow;
-  Vector<Scalar> state;
-};
 
 } // namespace linflow
