@@ -45,7 +45,7 @@ def test_keeps_its_tolerance_at_every_save_point(
     times = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 120)])
     task = TASKS[name]
     network = STARTS[start].sample(task, 0)
-    refused = {"low rank": 1e-4, "full rank": 1e-4, "leading": 1e-6, "no noise": 1e-6}
+    refused = {"low rank": 1e-4, "full rank": 1e-3, "leading": 1e-6, "no noise": 1e-6}
     if start == "active" and rtol >= refused[name]:
         message = "least eigenvalue|made in Gram form"  # P might become indefinite
         with pytest.raises(ValueError, match=message):
@@ -69,7 +69,7 @@ def test_order_four() -> None:
     end = 0.2
     exact = run(network, method="dop853", times=[end], rtol=1e-12).last_product
     errors = []
-    for count in (32, 64, 128):
+    for count in (64, 128, 256):
         state: Any = network
         for _ in range(count):
             state = run(state, times=[end / count], rtol=1e-7, atol=1e9)

@@ -21,6 +21,10 @@ namespace {
 // At finer tolerances methods of order 8 take fewer right-hand sides.
 constexpr double kFinest = 1e-7;
 
+// The first step of exponential differencing, in units of the fastest rate and of
+// rtol^(1/4): its controller corrects the rest.
+constexpr double kFirstStep = 5.0;
+
 // Save points are told once, though a run may be made again in another form.
 class Teller {
 public:
@@ -224,10 +228,18 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
     own.truth = basis->turned(*data.truth);
   }
   BasisFlow<Scalar> led(basis, std::move(own), X_, Y_);
+  if (!(options.integrator.first_step > 0.0)) {
+    const auto [A, C1, C2] = led.flow.blocks(led.state);
+    options.integrator.first_step =
+        kFirstStep * std::pow(options.integrator.rtol, 0.25) /
+        std::max(
+            static_cast<double>(C1.diagonal().maxCoeff() + C2.diagonal().maxCoeff()),
+            static_cast<double>(basis->values[0]) + 1e-100);
+  }
   return run(led.flow,
              led.state,
              options,
-             std::make_unique<ExponentialMethod<Scalar>>(led.flow),
+             std::make_unique<ExponentialMethod<Scalar>>(led.flow, basis->leading()),
              basis.get(),
              control,
              record);

@@ -46,6 +46,10 @@ template <class Scalar> struct SingularVectors {
   Matrix<Scalar> V;
   Reflections<Scalar> left, right; // U and V, where the caller has made them so
 
+  // Leading vectors that are singular ones; others only where these are made so.
+  [[nodiscard]] Index leading() const {
+    return left.empty() ? values.size() : left.Y.cols();
+  }
   // UᵀAV.
   [[nodiscard]] Matrix<Scalar> turned(const Matrix<Scalar>& A) const {
     return U.transpose() * A * V;

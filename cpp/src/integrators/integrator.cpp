@@ -119,6 +119,9 @@ template <class Scalar> bool Integrator<Scalar>::attempt(double limit) {
   if (!fixed && method_->finishes(step_, tolerance())) {
     proposed_ = limit - step_.t;
   }
+  if (!fixed) {
+    proposed_ = std::min(proposed_, method_->longest());
+  }
   for (;;) {
     if (stable_method) {
       if (!(radius_age_ > 0)) {

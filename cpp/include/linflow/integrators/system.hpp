@@ -3,6 +3,7 @@
 
 #include "linflow/types.hpp"
 
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -90,9 +91,13 @@ public:
   virtual double finish_dense(System<Scalar>& /*system*/, Step<Scalar>& /*step*/) {
     return 0.0;
   }
-  // True when the next step may be of any size.
+  // Called at the start of every step: true when it may be of any size.
   virtual bool finishes(const Step<Scalar>& /*step*/, double /*tolerance*/) {
     return false;
+  }
+  // Largest step from there that its estimate can judge.
+  [[nodiscard]] virtual double longest() const {
+    return std::numeric_limits<double>::infinity();
   }
   // All points of the finished step that interpolate() will be asked for, ascending,
   // after finish_dense(); `tolerance` is what the step may err.

@@ -1,0 +1,42 @@
+// The leading modes of a network as if each were alone: the part of the flow in Gram
+// form that has a closed form whatever the start.
+//
+// In the singular basis of the target a mode is (a, c1, c2), the i-th diagonal entries
+// of A, C1 and C2. Without all others it keeps c1 − c2 and c1c2 − a², so that with
+// m = (c1 + c2)/2 and κ² = m² − a²
+//     ȧ = 2√(a² + κ²)(s − a),   ċ1 = ċ2 = ṁ = 2a(s − a)
+// (theory §5; modes.hpp has the solution).
+#pragma once
+
+#include "linflow/gram.hpp"
+
+#include <vector>
+
+namespace linflow {
+
+// One of them at some time.
+struct ExactMode {
+  double gap = 0.0;        // a − s
+  double slope = 0.0;      // ȧ
+  double grown = 0.0;      // change of c1 and of c2 since the start
+  double gram_slope = 0.0; // ċ1 = ċ2
+};
+
+class ExactModes {
+public:
+  // From a state in Gram form, the first `count` of them.
+  template <class Scalar>
+  void begin(const GramFlow<Scalar>& flow, const VectorIn<Scalar>& y, Index count);
+  // All at a time since then.
+  void at(double time, std::vector<ExactMode>& out) const;
+  // From the last one with κ < s on learning is lazy: how many there are before.
+  [[nodiscard]] Index active() const;
+
+private:
+  struct Start {
+    double target, value, kappa, half_trace;
+  };
+  std::vector<Start> starts_;
+};
+
+} // namespace linflow
