@@ -109,11 +109,62 @@ def test_auto_takes_it_in_gram_form() -> None:
         assert methods(found)[0] in ("etdrk4", "splitting")
     lazy = run(STARTS["lazy"], method="auto", times=[0.03], rtol=1e-5)
     assert methods(lazy) == ["etdrk4"]
-    brief = run(STARTS["mixed"], method="auto", times=[0.1], rtol=1e-5)
+    brief = run(STARTS["mixed"], method="auto", times=[0.01], rtol=1e-5)
     assert methods(brief) == ["dop853"]
     tiny = run(lf.Gaussian(22, 1e-3), method="auto", rtol=1e-4)  # not in Gram form
     assert "etdrk4" not in methods(tiny)
     assert "etdrk4" not in methods(run(STARTS["lazy"], method="auto", rtol=1e-10))
+
+
+def test_modes_alone_are_exact() -> None:
+    """Diagonal C1, C2 and A in the target's basis: steps of any size are right."""
+    task = lf.Task(np.diag([5.0, 2.0, 0.5]))
+    a = np.array([1e-3, -0.2, 0.7])
+    scale = np.array([0.3, 1.1, 2.0])
+    left, right = np.split(
+        np.linalg.qr(np.random.default_rng(0).normal(size=(9, 6)))[0], 2, 1
+    )
+    network = lf.Network(left * scale, (left * (a / scale) + right * 0.4).T)
+    found = run(network, task, rtol=1e-7)  # at rest: 1e-4 of that is left to learn
+    exact = run(network, task, rtol=1e-12, method="dop853")
+    assert found.steps < 10
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < 1e-10
+    assert isinstance(found.network, lf.Network)
+    assert isinstance(exact.network, lf.Network)
+    assert relative(found.network.gram, exact.network.gram) < 1e-10
+
+
+def test_apart_modes_take_few_right_hand_sides() -> None:
+    """Less than half of Tsit5's, at an error that is no larger."""
+    task = lf.low_rank_task(60, rank=3, rng=1)
+    network = lf.Gaussian(60**2.25, 60**-1.85).sample(task, 0)
+    times = np.linspace(0.0, 0.15, 31)
+    exact = run(network, task, times=times, rtol=1e-11, method="dop853").product
+    found, explicit = (
+        run(network, task, times=times, rtol=1e-4, method=method)
+        for method in ("etdrk4", "tsit5")
+    )
+    assert found.product is not None
+    assert explicit.product is not None
+    assert exact is not None
+    assert found.rhs_evaluations is not None
+    assert explicit.rhs_evaluations is not None
+    assert 2 * found.rhs_evaluations < explicit.rhs_evaluations
+    assert relative(found.product, exact) < 1e-4
+
+
+def test_long_steps_of_lazy_learning_are_right_within() -> None:
+    """Save points where the end of a step no longer shows what happened in it."""
+    for variance in (0.3, 3.0, 30.0):
+        network = lf.Gaussian(1e5, variance).sample(TASK, 0)
+        times = np.geomspace(1e-7, 3e-4, 300) / variance
+        found = run(network, times=times, rtol=1e-6)
+        exact = run(network, times=times, rtol=1e-11, method="dop853")
+        assert found.product is not None
+        assert exact.product is not None
+        assert relative(found.product, exact.product) < 1e-5
 
 
 def test_events_are_located() -> None:

@@ -18,12 +18,9 @@
 namespace linflow {
 namespace {
 
-// At finer tolerances methods of order 8 take fewer right-hand sides.
-constexpr double kFinest = 1e-7;
-
-// The first step of exponential differencing, in units of the fastest rate and of
-// rtol^(1/4): its controller corrects the rest.
-constexpr double kFirstStep = 5.0;
+// Exponential differencing takes fewer right-hand sides than explicit methods, but for
+// runs so short that they are not worth a basis.
+constexpr double kShortest = 1.0; // ρt
 
 // Save points are told once, though a run may be made again in another form.
 class Teller {
@@ -208,8 +205,8 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   if (!safe_) {
     return false;
   }
-  if (!chosen &&
-      (method != "auto" || options_.integrator.rtol < kFinest || !plan().linear)) {
+  if (!chosen && (method != "auto" || options_.integrator.rtol < kFinestExponential ||
+                  plan().stiffness < kShortest)) {
     return run(flow_, state_, options_, nullptr, nullptr, control, record);
   }
   FlowOptions options = options_;
@@ -229,12 +226,11 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   }
   BasisFlow<Scalar> led(basis, std::move(own), X_, Y_);
   if (!(options.integrator.first_step > 0.0)) {
-    const auto [A, C1, C2] = led.flow.blocks(led.state);
     options.integrator.first_step =
-        kFirstStep * std::pow(options.integrator.rtol, 0.25) /
-        std::max(
-            static_cast<double>(C1.diagonal().maxCoeff() + C2.diagonal().maxCoeff()),
-            static_cast<double>(basis->values[0]) + 1e-100);
+        exponential_first_step<Scalar>(led.flow,
+                                       led.state,
+                                       static_cast<double>(basis->values[0]),
+                                       options.integrator.rtol);
   }
   return run(led.flow,
              led.state,

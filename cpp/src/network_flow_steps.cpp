@@ -20,41 +20,34 @@ NetworkFlowSteps<Scalar>::NetworkFlowSteps(const EnsembleTask<Scalar>& task,
         task.objective(), X, Y, step_size, most_steps, rtol);
   };
   const LayerShape shape{{X.rows(), X.cols(), Y.rows()}, {1.0, 1.0}, 1.0};
-  // Beyond, it would not pay; asking that in earnest costs ten right-hand sides.
-  constexpr double most_kappa = 0.02; // over ‖T‖
-  const double kappa =
-      0.5 * static_cast<double>(X.squaredNorm() / static_cast<Scalar>(X.rows()) +
-                                Y.squaredNorm() / static_cast<Scalar>(Y.rows()));
-  const auto& modes = task.modes();
-  const auto size = static_cast<double>(modes.basis->values.norm());
-  if (!every_step && GramFlow<Scalar>::fits(shape) && kappa < most_kappa * size) {
-    split_ = std::make_unique<SplitSolution<Scalar>>(
-        modes.basis,
+  if (!every_step && GramFlow<Scalar>::fits(shape)) {
+    solution_ = std::make_unique<FlowSolution<Scalar>>(
+        task,
         X,
         Y,
         step_size * static_cast<double>(most_steps),
         rules.rising_times > 0,
         rtol);
-    if (split_->pays()) {
+    if (solution_->suits()) {
       steps_ = std::make_unique<LocatedSteps<Scalar>>(
-          *split_, modes.objective, step_size, most_steps);
+          *solution_, solution_->objective(), step_size, most_steps);
       return;
     }
-    split_.reset();
+    solution_.reset();
   }
   steps_ = integrate_();
 }
 
 template <class Scalar> Errors NetworkFlowSteps<Scalar>::measure() {
   const Errors errors = steps_->measure();
-  failed_ = split_ && !std::isfinite(errors.train);
+  failed_ = solution_ && !std::isfinite(errors.train);
   return errors;
 }
 
 template <class Scalar> bool NetworkFlowSteps<Scalar>::confirm(Index best, Index last) {
   if (failed_) {
     steps_ = integrate_();
-    split_.reset();
+    solution_.reset();
     failed_ = false;
     return false;
   }

@@ -14,7 +14,7 @@ namespace linflow {
 
 template <class Scalar> class EnsembleTask {
 public:
-  // The target's singular vectors, and the objective in their coordinates.
+  // A basis, and the objective in its coordinates.
   struct Modes {
     std::shared_ptr<const SingularVectors<Scalar>> basis;
     Objective<Scalar> objective;
@@ -26,21 +26,32 @@ public:
   [[nodiscard]] const Objective<Scalar>& objective() const {
     return shared_->objective;
   }
+  // The target's singular vectors.
   [[nodiscard]] const Modes& modes() const {
     std::call_once(shared_->once, [this] {
-      auto basis = riccati_basis<Scalar>(objective().target());
-      auto turned = in_frames(objective(), basis->U, basis->V);
-      shared_->modes.emplace(Modes{std::move(basis), std::move(turned)});
+      shared_->modes.emplace(in(riccati_basis<Scalar>(objective().target())));
     });
     return *shared_->modes;
   }
+  // Its leading ones, in a basis of few reflections.
+  [[nodiscard]] const Modes& leading() const {
+    std::call_once(shared_->leading_once, [this] {
+      shared_->leading.emplace(in(leading_basis<Scalar>(modes().basis)));
+    });
+    return *shared_->leading;
+  }
 
 private:
+  [[nodiscard]] Modes in(std::shared_ptr<const SingularVectors<Scalar>> basis) const {
+    auto turned = in_frames(objective(), basis->U, basis->V);
+    return {std::move(basis), std::move(turned)};
+  }
+
   struct Shared {
     explicit Shared(Objective<Scalar> given) : objective(std::move(given)) {}
     Objective<Scalar> objective;
-    std::once_flag once;
-    std::optional<Modes> modes;
+    std::once_flag once, leading_once;
+    std::optional<Modes> modes, leading;
   };
   std::shared_ptr<Shared> shared_;
 };

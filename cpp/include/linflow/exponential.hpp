@@ -25,21 +25,12 @@
 #include "linflow/gram.hpp"
 #include "linflow/integrators/system.hpp"
 #include "linflow/nodes.hpp"
+#include "linflow/phi_functions.hpp"
 
 #include <algorithm>
 #include <vector>
 
 namespace linflow {
-
-// φ_k(z) = Σ z^n/(n + k)!, k = 0, …, 3, for z ≤ 0.
-template <class Scalar> struct PhiFunctions {
-  using Column = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
-  void compute(const Column& z);
-  Column phi0, phi1, phi2, phi3;
-
-private:
-  Column clipped_, inverse_;
-};
 
 template <class Scalar> class ExponentialMethod final : public Method<Scalar> {
 public:
@@ -118,5 +109,16 @@ private:
   PhiFunctions<Scalar> phi_;
   Column z_, from_start_, from_middle_, from_end_;
 };
+
+// At finer tolerances explicit methods of order 8 take fewer right-hand sides.
+inline constexpr double kFinestExponential = 2e-8;
+
+// The first step to attempt from a state, with the target's norm `top`: its controller
+// corrects the rest.
+template <class Scalar>
+double exponential_first_step(const GramFlow<Scalar>& flow,
+                              const Vector<Scalar>& state,
+                              double top,
+                              double rtol);
 
 } // namespace linflow

@@ -1,16 +1,15 @@
 // The flow of a network, looked at on virtual steps, in the way that costs least.
 //
-// As network_flow.hpp chooses for a run with given save points: in long steps about the
-// closed form, in which the end and the best step are located (split_solution.hpp,
-// located_steps.hpp), where the estimate says that it pays, else integrated
-// (flow_steps.hpp). A run for which the first turns out unsuitable is made again by the
-// other.
+// As network_flow.hpp chooses for a run with given save points: in long steps, in which
+// the end and the best step are located (flow_solution.hpp, located_steps.hpp), where
+// the network suits them, else by explicit ones (flow_steps.hpp). A run for which the
+// first turns out unsuitable is made again by the other.
 #pragma once
 
 #include "linflow/ensemble_task.hpp"
+#include "linflow/flow_solution.hpp"
 #include "linflow/flow_steps.hpp"
 #include "linflow/located_steps.hpp"
-#include "linflow/split_solution.hpp"
 #include "linflow/stop.hpp"
 
 #include <functional>
@@ -39,10 +38,10 @@ public:
   bool confirm(Index best, Index last) override;
 
 private:
-  std::unique_ptr<SplitSolution<Scalar>> split_;
+  std::unique_ptr<FlowSolution<Scalar>> solution_;
   std::unique_ptr<Dynamics<Scalar>> steps_;
   std::function<std::unique_ptr<FlowSteps<Scalar>>()> integrate_;
-  bool failed_ = false; // the splitting
+  bool failed_ = false; // the solution
 };
 
 } // namespace linflow

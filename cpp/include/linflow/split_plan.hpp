@@ -25,9 +25,6 @@ template <class Scalar> struct SplitPlan {
   double most_steps = 0.0; // at half of its cost
   double stiffness = 0.0;  // ρt
   bool pays = false;
-  // Exponential differencing would cost less than explicit methods: where these are
-  // held up by stability, or where all of learning is lazy.
-  bool linear = false;
 
   // False where times or levels of the plan make no sense.
   [[nodiscard]] bool sound() const;
