@@ -6,14 +6,18 @@ namespace linflow {
 namespace {
 
 template <class Scalar>
-QuadraticData<Scalar> diagonal(const Vector<Scalar>& values,
-                               Index d_out,
-                               Index d_in,
-                               std::optional<Matrix<Scalar>> truth) {
+QuadraticData<Scalar> in_basis(const SingularVectors<Scalar>& basis,
+                               const QuadraticData<Scalar>& given) {
   QuadraticData<Scalar> data;
-  data.target.setZero(d_out, d_in);
-  data.target.diagonal() = values;
-  data.truth = std::move(truth);
+  if (basis.leading() == basis.values.size() || basis.values[basis.leading()] == 0) {
+    data.target.setZero(given.target.rows(), given.target.cols());
+    data.target.diagonal() = basis.values;
+  } else {
+    data.target = basis.turned(given.target);
+  }
+  if (given.truth) {
+    data.truth = basis.turned(*given.truth);
+  }
   return data;
 }
 
@@ -21,22 +25,19 @@ QuadraticData<Scalar> diagonal(const Vector<Scalar>& values,
 
 template <class Scalar>
 BasisFlow<Scalar>::BasisFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-                             QuadraticData<Scalar> data,
-                             const Matrix<Scalar>& X,
-                             const Matrix<Scalar>& Y)
-    : basis(std::move(given)), cost(std::move(data)), flow(cost, basis) {
-  flow.pack(basis->V.transpose() * X, basis->U.transpose() * Y, state);
+                             const QuadraticCost<Scalar>& from_cost,
+                             GramFlow<Scalar>& from,
+                             const Vector<Scalar>& start)
+    : basis(std::move(given)), cost(in_basis(*basis, from_cost.data())),
+      flow(cost, basis), state(start.size()) {
+  const auto [A, C1, C2] = from.blocks(start);
+  auto out = flow.mutable_blocks(state);
+  out.A = basis->turned(A);
+  out.C1 = basis->turned_inputs(C1);
+  out.C2 = basis->turned_outputs(C2);
+  mirror<Scalar>(out.C1);
+  mirror<Scalar>(out.C2);
 }
-
-template <class Scalar>
-BasisFlow<Scalar>::BasisFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-                             std::optional<Matrix<Scalar>> truth,
-                             const Matrix<Scalar>& X,
-                             const Matrix<Scalar>& Y)
-    : BasisFlow(given,
-                diagonal<Scalar>(given->values, Y.rows(), X.rows(), std::move(truth)),
-                X,
-                Y) {}
 
 template struct BasisFlow<double>;
 template struct BasisFlow<float>;

@@ -125,9 +125,13 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
   const double epsilon = std::numeric_limits<Scalar>::epsilon();
   const double kappa = 0.5 * (mean_square<Scalar>(X) + mean_square<Scalar>(Y));
   const auto size = static_cast<double>(task.modes().basis->values.norm());
+  QuadraticCost<Scalar> cost({task.objective().target(), std::nullopt, {}, {}, 1.0});
+  GramFlow<Scalar> plain(cost);
+  Vector<Scalar> state;
+  plain.pack(X, Y, state);
   if (kappa < kMostKappa * size) {
     modes_ = &task.modes();
-    flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, std::nullopt, X, Y);
+    flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
     auto& flow = flow_->flow;
     const double least = flow.least_eigenvalue(flow_->state);
     // Steps err in proportion to P, but for rounding.
@@ -149,13 +153,11 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
     }
   }
   flow_.reset();
-  if (rtol < kFinestExponential) {
+  if (rtol < finest_exponential(0.0)) {
     return;
   }
   modes_ = &task.leading();
-  QuadraticData<Scalar> data;
-  data.target = modes_->objective.target();
-  flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, std::move(data), X, Y);
+  flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
   auto& flow = flow_->flow;
   // Five times the margin of a single run: nothing would make this one again.
   if (!flow.keeps_positivity(flow.least_eigenvalue(flow_->state), 5.0 * rtol)) {

@@ -126,8 +126,92 @@ void Reflections<Scalar>::transposed_from_right(Eigen::Ref<Matrix<Scalar>> A,
   add_product<Scalar>(Scalar(1), A, Y, met);
   add_product_nt<Scalar>(Scalar(-1), met, Z, A);
 }
+
+template <class Scalar>
+void Reflections<Scalar>::transposed_from_left(Eigen::Ref<Matrix<Scalar>> A,
+                                               Matrix<Scalar>& work) const {
+  const Index count = Y.cols();
+  auto met = work.topLeftCorner(count, A.cols());
+  met.setZero();
+  add_product_tn<Scalar>(Scalar(1), Z, A, met);
+  add_product<Scalar>(Scalar(-1), Y, met, A);
+  A.topRows(count) = signs.asDiagonal() * A.topRows(count);
+}
+
+template <class Scalar>
+void Reflections<Scalar>::from_right(Eigen::Ref<Matrix<Scalar>> A,
+                                     Matrix<Scalar>& work) const {
+  const Index count = Y.cols();
+  auto met = work.topLeftCorner(A.rows(), count);
+  met.setZero();
+  add_product<Scalar>(Scalar(1), A, Z, met);
+  add_product_nt<Scalar>(Scalar(-1), met, Y, A);
+  A.leftCols(count) = A.leftCols(count) * signs.asDiagonal();
+}
+
+namespace {
+
+// QᵀA or QA, by reflections where there are some.
+template <class Scalar>
+Matrix<Scalar> times(const Matrix<Scalar>& Q,
+                     const Reflections<Scalar>& made_of,
+                     bool transposed,
+                     Matrix<Scalar> A) {
+  if (made_of.empty()) {
+    Matrix<Scalar> out = Matrix<Scalar>::Zero(A.rows(), A.cols());
+    transposed ? add_product_tn<Scalar>(Scalar(1), Q, A, out)
+               : add_product<Scalar>(Scalar(1), Q, A, out);
+    return out;
+  }
+  Matrix<Scalar> work(made_of.Y.cols(), A.cols());
+  transposed ? made_of.transposed_from_left(A, work) : made_of.from_left(A, work);
+  return A;
+}
+
+// AQ.
+template <class Scalar>
+Matrix<Scalar>
+after(const Matrix<Scalar>& Q, const Reflections<Scalar>& made_of, Matrix<Scalar> A) {
+  if (made_of.empty()) {
+    Matrix<Scalar> out = Matrix<Scalar>::Zero(A.rows(), A.cols());
+    add_product<Scalar>(Scalar(1), A, Q, out);
+    return out;
+  }
+  Matrix<Scalar> work(A.rows(), made_of.Y.cols());
+  made_of.from_right(A, work);
+  return A;
+}
+
+} // namespace
+
+template <class Scalar>
+Matrix<Scalar> SingularVectors<Scalar>::from_outputs(Matrix<Scalar> X) const {
+  return times<Scalar>(U, left, false, std::move(X));
+}
+
+template <class Scalar>
+Matrix<Scalar> SingularVectors<Scalar>::from_inputs(Matrix<Scalar> X) const {
+  return times<Scalar>(V, right, false, std::move(X));
+}
+
+template <class Scalar>
+Matrix<Scalar> SingularVectors<Scalar>::turned_outputs(Matrix<Scalar> A) const {
+  return after<Scalar>(U, left, times<Scalar>(U, left, true, std::move(A)));
+}
+
+template <class Scalar>
+Matrix<Scalar> SingularVectors<Scalar>::turned_inputs(Matrix<Scalar> A) const {
+  return after<Scalar>(V, right, times<Scalar>(V, right, true, std::move(A)));
+}
+
+template <class Scalar>
+Matrix<Scalar> SingularVectors<Scalar>::turned(Matrix<Scalar> A) const {
+  return after<Scalar>(V, right, times<Scalar>(U, left, true, std::move(A)));
+}
 template struct Reflections<double>;
 template struct Reflections<float>;
+template struct SingularVectors<double>;
+template struct SingularVectors<float>;
 
 // By halves, in place: half the time of Eigen's solver at 200.
 template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L) {

@@ -127,8 +127,8 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
     return false;
   }
   if (basis != nullptr) {
-    X = basis->V * X;
-    Y = basis->U * Y;
+    X = basis->from_inputs(std::move(X));
+    Y = basis->from_outputs(std::move(Y));
   }
   record = std::move(found);
   record.form = "gram";
@@ -176,11 +176,7 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   const auto& data = cost_.data();
   const auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
-  std::optional<Matrix<Scalar>> truth;
-  if (data.truth) {
-    truth = basis->turned(*data.truth);
-  }
-  BasisFlow<Scalar> split(basis, std::move(truth), X_, Y_);
+  BasisFlow<Scalar> split(basis, cost_, flow_, state_);
   return run(split.flow,
              split.state,
              options,
@@ -205,8 +201,8 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   if (!safe_) {
     return false;
   }
-  if (!chosen && (method != "auto" || options_.integrator.rtol < kFinestExponential ||
-                  plan().stiffness < kShortest)) {
+  if (!chosen && (method != "auto" || plan().stiffness < kShortest ||
+                  options_.integrator.rtol < finest_exponential(plan().stiffness))) {
     return run(flow_, state_, options_, nullptr, nullptr, control, record);
   }
   FlowOptions options = options_;
@@ -219,12 +215,7 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   const auto basis = data.basis
                          ? data.basis->leading(data.target)
                          : leading_basis<Scalar>(riccati_basis<Scalar>(data.target));
-  QuadraticData<Scalar> own;
-  own.target = basis->turned(data.target);
-  if (data.truth) {
-    own.truth = basis->turned(*data.truth);
-  }
-  BasisFlow<Scalar> led(basis, std::move(own), X_, Y_);
+  BasisFlow<Scalar> led(basis, cost_, flow_, state_);
   if (!(options.integrator.first_step > 0.0)) {
     options.integrator.first_step =
         exponential_first_step<Scalar>(led.flow,

@@ -10,16 +10,12 @@ namespace linflow {
 
 // Refers to itself: not to be copied or moved.
 template <class Scalar> struct BasisFlow {
-  // X = W1ᵀ and Y = W2 are not in the basis, the data are.
+  // The flow and its state are not in the basis, its data come to be: in a basis of
+  // singular vectors exactly diagonal.
   BasisFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-            QuadraticData<Scalar> data,
-            const Matrix<Scalar>& X,
-            const Matrix<Scalar>& Y);
-  // In the singular basis, with the truth in it, if there is any.
-  BasisFlow(std::shared_ptr<const SingularVectors<Scalar>> given,
-            std::optional<Matrix<Scalar>> truth,
-            const Matrix<Scalar>& X,
-            const Matrix<Scalar>& Y);
+            const QuadraticCost<Scalar>& cost,
+            GramFlow<Scalar>& from,
+            const Vector<Scalar>& start);
 
   std::shared_ptr<const SingularVectors<Scalar>> basis;
   QuadraticCost<Scalar> cost;

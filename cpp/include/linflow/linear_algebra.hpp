@@ -34,6 +34,9 @@ template <class Scalar> struct Reflections {
   // A ← QA or A ← AQᵀ; `work` is at least as large as A.
   void from_left(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
   void transposed_from_right(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+  // A ← QᵀA or A ← AQ.
+  void transposed_from_left(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+  void from_right(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
 };
 // The one whose first columns are these, which are orthonormal.
 template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& columns);
@@ -50,10 +53,12 @@ template <class Scalar> struct SingularVectors {
   [[nodiscard]] Index leading() const {
     return left.empty() ? values.size() : left.Y.cols();
   }
-  // UᵀAV.
-  [[nodiscard]] Matrix<Scalar> turned(const Matrix<Scalar>& A) const {
-    return U.transpose() * A * V;
-  }
+  // UX, VX, and UᵀAU, VᵀAV, UᵀAV.
+  [[nodiscard]] Matrix<Scalar> from_outputs(Matrix<Scalar> X) const;
+  [[nodiscard]] Matrix<Scalar> from_inputs(Matrix<Scalar> X) const;
+  [[nodiscard]] Matrix<Scalar> turned_outputs(Matrix<Scalar> A) const;
+  [[nodiscard]] Matrix<Scalar> turned_inputs(Matrix<Scalar> A) const;
+  [[nodiscard]] Matrix<Scalar> turned(Matrix<Scalar> A) const;
 };
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
