@@ -51,16 +51,31 @@ BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
   }
 }
 
+// A matrix of the outputs by the inputs.
 template <class Scalar>
 void BatchedDescent<Scalar>::fill(const Matrix<Scalar>& from,
-                                  Index columns,
                                   int lane,
                                   Pack<Scalar>* to,
                                   Scalar sign) {
   for (Index row = 0; row < from.rows(); ++row) {
-    Pack<Scalar>* there = to + row_place(row, columns);
+    Pack<Scalar>* there = to + row_place(row, rows_in_);
     for (Index col = 0; col < from.cols(); ++col) {
       there[col_places_[static_cast<std::size_t>(col)]].v[lane] = sign * from(row, col);
+    }
+  }
+}
+
+template <class Scalar>
+template <int B>
+void BatchedDescent<Scalar>::fill_row(std::span<const double> row,
+                                      int lane,
+                                      Pack<Scalar>* to) {
+  const auto count = static_cast<Index>(row.size());
+  const double* from = row.data();
+  for (Index first = 0; first < count; first += B, from += B, to += B * B) {
+    const Index here = std::min<Index>(B, count - first);
+    for (Index b = 0; b < here; ++b) {
+      to[b * B].v[lane] = static_cast<Scalar>(from[b]);
     }
   }
 }
@@ -69,25 +84,34 @@ template <class Scalar>
 void BatchedDescent<Scalar>::load(int lane,
                                   const Objective<Scalar>& objective,
                                   double step_size,
-                                  const Matrix<Scalar>& X,
-                                  const Matrix<Scalar>& Y) {
-  if (objective.d_out() != d_out_ || objective.d_in() != d_in_ || X.rows() != d_in_ ||
-      Y.rows() != d_out_ || X.cols() != Y.cols() || X.cols() > columns_ * block_) {
+                                  std::span<const double> rows) {
+  const Index units = static_cast<Index>(rows.size()) / (d_out_ + d_in_);
+  if (objective.d_out() != d_out_ || objective.d_in() != d_in_ ||
+      static_cast<Index>(rows.size()) != units * (d_out_ + d_in_) ||
+      units > columns_ * block_) {
     throw std::invalid_argument("batched descent: the network does not fit");
   }
   const auto index = static_cast<std::size_t>(lane);
-  if (units_[index] > X.cols()) { // else nothing is left beside what is overwritten
+  if (units_[index] > units) { // else nothing is left beside what is overwritten
     clear(lane);
   }
-  units_[index] = X.cols();
+  units_[index] = units;
   update_units();
-  fill(X, columns_ + 1, lane, X_.data() + first_ * block_ * block_);
-  fill(Y, columns_, lane, Y_.data());
+  const auto count = static_cast<std::size_t>(units);
+  with_block(block_, [&](auto B) {
+    Pack<Scalar>* X = X_.data() + first_ * block_ * block_;
+    for (Index i = 0; i < d_in_; ++i, rows = rows.subspan(count)) {
+      fill_row<B>(rows.first(count), lane, X + row_place(i, columns_ + 1));
+    }
+    for (Index i = 0; i < d_out_; ++i, rows = rows.subspan(count)) {
+      fill_row<B>(rows.first(count), lane, Y_.data() + row_place(i, columns_));
+    }
+  });
   if (objectives_[index] != &objective) { // most cells of a lane share their task
     objectives_[index] = &objective;
-    fill(objective.target(), rows_in_, lane, minus_target_.data(), Scalar(-1));
+    fill(objective.target(), lane, minus_target_.data(), Scalar(-1));
     if (objective.has_truth()) {
-      fill(objective.noise(), rows_in_, lane, noise_.data());
+      fill(objective.noise(), lane, noise_.data());
     }
     no_truth_[lane] = objective.has_truth() ? 0.0 : kNaN;
   }
@@ -119,24 +143,22 @@ template <class Scalar> void BatchedDescent<Scalar>::update_units() {
   }
 }
 
-template <class Scalar> void BatchedDescent<Scalar>::measure(LaneErrors& errors) {
+template <class Scalar>
+void BatchedDescent<Scalar>::measure(Numbers& train, Numbers& test) {
   step_size_ = next_step_size_;
   residual_.swap(spare_);
-  Wide<Scalar> train{};
-  Wide<Scalar> test{};
+  train = Numbers{};
+  test = Numbers{};
   with_block(block_, [&](auto B) { measure_blocks<B>(train, test); });
   const auto size = static_cast<double>(d_out_ * d_in_);
   train /= size;
   test = test / size + no_truth_;
-  for (int lane = 0; lane < kLanes; ++lane) {
-    errors[static_cast<std::size_t>(lane)] = {train[lane], test[lane]};
-  }
 }
 
 // G = Y Xᵀ − T and its two sums of squares; those of a block are added in float64.
 template <class Scalar>
 template <int B>
-void BatchedDescent<Scalar>::measure_blocks(Wide<Scalar>& train, Wide<Scalar>& test) {
+void BatchedDescent<Scalar>::measure_blocks(Numbers& train, Numbers& test) {
   using Vector = typename Pack<Scalar>::Vector;
   constexpr Index size = B * B;
   const Pack<Scalar>* X = X_.data() + first_ * size;
@@ -166,8 +188,8 @@ void BatchedDescent<Scalar>::measure_blocks(Wide<Scalar>& train, Wide<Scalar>& t
           test_squares[b % 2] += e * e;
         }
       }
-      train += __builtin_convertvector(squares[0] + squares[1], Wide<Scalar>);
-      test += __builtin_convertvector(test_squares[0] + test_squares[1], Wide<Scalar>);
+      train += __builtin_convertvector(squares[0] + squares[1], Numbers);
+      test += __builtin_convertvector(test_squares[0] + test_squares[1], Numbers);
     }
   }
 }

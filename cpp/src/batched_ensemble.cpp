@@ -2,6 +2,7 @@
 
 #include "linflow/batched_flow.hpp"
 #include "linflow/batched_rank.hpp"
+#include "linflow/batched_stop.hpp"
 #include "linflow/network.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ public:
       : tasks_(tasks), cells_(cells), order_(order), options_(options),
         results_(results),
         networks_(make_networks(tasks[0].objective(), options.dynamics, units)),
+        stop_(options.stop),
         rank_(tasks[0].objective().d_out(), tasks[0].objective().d_in()),
         observing_(make_companion || options.spectrum.crossings) {
     lanes_.reserve(kLanes);
@@ -61,44 +63,35 @@ public:
 
 private:
   static constexpr int kLanes = BatchedDescent<Scalar>::kLanes;
+  using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
   void train(JobQueue& queue, Control& control) {
     for (int lane = 0; lane < kLanes; ++lane) {
       refill(lane, queue);
     }
+    Wide<Scalar> train;
+    Wide<Scalar> test;
     while (live_ > 0) {
-      networks_->measure(errors_);
+      networks_->measure(train, test);
       // A cell keeps its step when it is cancelled here; it then counts as not run.
       if ((observing_ || ++looks_ % kLooksPerPoll == 0) && control(0)) {
         return;
       }
-      keep_.fill(false);
-      bool any_kept = false;
-      bool any_ended = false;
-      for (std::size_t i = 0; i < kLanes; ++i) {
-        Lane& lane = lanes_[i];
-        if (lane.running) {
-          const bool was_best = lane.is_best;
-          lane.is_best = look(lane, errors_[i]);
-          keep_[i] = was_best && !lane.is_best;
-          any_kept = any_kept || keep_[i];
-          any_ended = any_ended || lane.result.status != Status::pending;
-          if (observing_) {
-            observe(static_cast<int>(i));
-          }
-          ++lane.step;
+      stop_.look(train, test);
+      for (int lane = 0; lane < kLanes && observing_; ++lane) {
+        if (lanes_[static_cast<std::size_t>(lane)].running) {
+          observe(lane);
         }
       }
-      if (any_kept) {
+      if (stop_.any_was_best()) {
+        for (int lane = 0; lane < kLanes; ++lane) {
+          keep_[static_cast<std::size_t>(lane)] = stop_.was_best(lane);
+        }
         networks_->keep(keep_);
       }
-      for (int lane = 0; lane < kLanes && any_ended; ++lane) {
-        Lane& here = lanes_[static_cast<std::size_t>(lane)];
-        if (here.running && here.result.status != Status::pending) {
+      for (int lane = 0; stop_.any_ended() && lane < kLanes; ++lane) {
+        if (stop_.ended(lane)) {
           finish(lane);
-          if (here.result.status == Status::diverged) {
-            networks_->clear(lane);
-          }
           queue.finish();
           refill(lane, queue);
         }
@@ -111,77 +104,64 @@ private:
 
   struct Lane {
     Lane(Index d_out, Index d_in, const EnsembleOptions& options)
-        : stop(options.stop), spectrum(d_out, d_in, options.spectrum) {}
+        : spectrum(d_out, d_in, options.spectrum) {}
 
     bool running = false;
-    bool has_truth = false;
-    bool is_best = false; // the matrix of the last look
     Index cell = 0;
-    Index step = 0;
     double began = 0.0;
-    StopState stop;
-    CellResult result;
+    double distance = kNaN; // the largest so far
     CellSpectrum<Scalar> spectrum;
     std::unique_ptr<Companion<Scalar>> companion;
   };
 
-  // Looks at the errors of a lane; whether its matrix is the best so far. The status of
-  // a run that ended is no longer pending.
-  bool look(Lane& lane, const Errors& errors) {
-    CellResult& result = lane.result;
-    result.status = lane.stop.check(lane.step, errors);
-    if (lane.step == 0) {
-      result.first_train_error = errors.train;
-    }
-    result.final_train_error = errors.train;
-    const bool better = lane.has_truth ? !(errors.test >= result.min_test_error) &&
-                                             std::isfinite(errors.test)
-                                       : result.status != Status::pending;
-    if (better) {
-      result.min_test_error = errors.test;
-      result.best_step = static_cast<double>(lane.step);
-    }
-    return better;
-  }
-
-  // The same of its matrix.
+  // Looks at the matrix of a lane.
   void observe(int index) {
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    const Index step = stop_.step(index);
     networks_->product(index, product_);
     if (lane.spectrum.wants_steps()) {
-      lane.spectrum.step(lane.step, product_);
+      lane.spectrum.step(step, product_);
     }
     if (lane.companion) {
-      const double distance = lane.companion->distance(lane.step, product_);
-      CellResult& result = lane.result;
-      result.distance = lane.step == 0 ? distance : std::max(result.distance, distance);
+      const double distance = lane.companion->distance(step, product_);
+      lane.distance = step == 0 ? distance : std::max(lane.distance, distance);
     }
   }
 
   void finish(int index) {
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
     const auto i = static_cast<std::size_t>(lane.cell);
-    lane.result.steps = static_cast<double>(lane.step - 1);
-    if (!std::isnan(lane.result.best_step)) {
+    CellResult& result = results_[i];
+    result.status = stop_.status(index);
+    result.steps = static_cast<double>(stop_.step(index));
+    result.first_train_error = stop_.first_train(index);
+    result.final_train_error = stop_.train(index);
+    result.min_test_error = stop_.best_test(index);
+    result.best_step = stop_.best_step(index);
+    result.distance = lane.distance;
+    if (!std::isnan(result.best_step)) {
       const Index task = cells_[i].task;
       const auto& objective = tasks_[static_cast<std::size_t>(task)].objective();
-      if (lane.is_best) {
+      if (stop_.is_best(index)) {
         networks_->product(index, product_);
       } else {
         networks_->kept(index, product_);
       }
-      lane.result.spectrum = lane.spectrum.summary(product_, task, objective.target());
+      result.spectrum = lane.spectrum.summary(product_, task, objective.target());
     }
     pass_time();
-    lane.result.duration = shared_ - lane.began;
-    results_[i] = lane.result;
-    if (!std::isnan(lane.result.best_step) && product_.allFinite()) {
+    result.duration = shared_ - lane.began;
+    if (!std::isnan(result.best_step) && product_.allFinite()) {
       rank_.load(ended_, product_);
       ended_cells_[static_cast<std::size_t>(ended_++)] = i;
       if (ended_ == BatchedRank::kLanes) {
         rank_ended();
       }
     }
+    if (result.status == Status::diverged) {
+      networks_->clear(index);
+    }
+    stop_.end(index);
     lane.running = false;
     --live_;
   }
@@ -212,24 +192,34 @@ private:
     const Cell& cell = cells_[static_cast<std::size_t>(lane.cell)];
     const auto& task = tasks_[static_cast<std::size_t>(cell.task)];
     const auto& objective = task.objective();
-    const Index units = hidden_units(cell.width, objective.d_in(), objective.d_out());
-    X_.resize(objective.d_in(), units);
-    Y_.resize(objective.d_out(), units);
-    Pcg64 stream(cell.seed);
-    draw_gaussian<Scalar>(stream, cell.width, cell.variance1, cell.variance2, X_, Y_);
-    networks_->load(index, objective, cell.step_size, X_, Y_);
+    draw(cell, objective.d_in(), objective.d_out());
+    networks_->load(index, objective, cell.step_size, network_);
+    stop_.begin(index, objective.has_truth());
     lane.running = true;
-    lane.has_truth = objective.has_truth();
-    lane.is_best = false;
-    lane.step = 0;
     lane.began = shared_;
-    lane.stop = StopState(options_.stop);
-    lane.result = CellResult{};
+    lane.distance = kNaN;
     lane.spectrum.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
     if (lane.companion) {
-      lane.companion->begin(task, cell, X_, Y_);
+      const auto columns =
+          static_cast<Index>(network_.size()) / (objective.d_in() + objective.d_out());
+      const Eigen::Map<const Rows> Q(
+          network_.data(), objective.d_in() + objective.d_out(), columns);
+      lane.companion->begin(task,
+                            cell,
+                            Q.topRows(objective.d_in()).template cast<Scalar>(),
+                            Q.bottomRows(objective.d_out()).template cast<Scalar>());
     }
     ++live_;
+  }
+
+  void draw(const Cell& cell, Index d_in, Index d_out) {
+    const auto units = static_cast<std::size_t>(hidden_units(cell.width, d_in, d_out));
+    Pcg64 stream(cell.seed);
+    rows_.begin(stream, cell.width, cell.variance1, cell.variance2, d_in, d_out);
+    network_.resize(static_cast<std::size_t>(d_in + d_out) * units);
+    for (std::span<double> left(network_); !left.empty(); left = left.subspan(units)) {
+      rows_.next(left.first(units));
+    }
   }
 
   // A cell's duration is its share of the time that the batch takes.
@@ -245,14 +235,14 @@ private:
   const EnsembleOptions& options_;
   std::span<CellResult> results_;
   std::unique_ptr<BatchedDescent<Scalar>> networks_;
+  BatchedStop<Scalar> stop_;
   std::vector<Lane> lanes_;
   BatchedRank rank_;
   std::array<std::size_t, BatchedRank::kLanes> ended_cells_{}; // in rank_
   int ended_ = 0;
-  typename BatchedDescent<Scalar>::LaneErrors errors_;
   typename BatchedDescent<Scalar>::LaneFlags keep_{};
-  Matrix<Scalar> X_;
-  Matrix<Scalar> Y_;
+  GaussianRows rows_;
+  std::vector<double> network_; // rows of X, then of Y
   Matrix<Scalar> product_;
   bool observing_; // matrices at every step
   Index looks_ = 0;

@@ -19,14 +19,6 @@ Vector square_root(Vector x) {
   return x;
 }
 
-template <class Mask> bool any(const Mask& mask) {
-  bool found = false;
-  for (int lane = 0; lane < BatchedRank::kLanes; ++lane) {
-    found = found || mask[lane] != 0;
-  }
-  return found;
-}
-
 } // namespace
 
 BatchedRank::BatchedRank(Index rows, Index cols)

@@ -2,9 +2,9 @@
 
 #include <Eigen/QR>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
-#include <vector>
 
 namespace linflow {
 
@@ -17,6 +17,58 @@ Index hidden_units(double width, Index d_in, Index d_out) {
   return width >= static_cast<double>(n) ? n : static_cast<Index>(std::round(width));
 }
 
+void GaussianRows::begin(Pcg64& stream,
+                         double width,
+                         double variance1,
+                         double variance2,
+                         Index d_in,
+                         Index d_out) {
+  const Index n = d_in + d_out;
+  stream_ = &stream;
+  sigma1_ = std::sqrt(variance1);
+  sigma2_ = std::sqrt(variance2);
+  d_in_ = d_in;
+  row_ = 0;
+  bartlett_ = width >= static_cast<double>(n);
+  left_ = bartlett_ ? n * (n - 1) / 2 : n * hidden_units(width, d_in, d_out);
+  diagonal_.resize(static_cast<std::size_t>(bartlett_ ? n : 0));
+  for (std::size_t i = 0; i < diagonal_.size(); ++i) {
+    diagonal_[i] = std::sqrt(stream.chi_square(width - static_cast<double>(i)));
+  }
+  normals_.clear();
+  taken_ = 0;
+}
+
+void GaussianRows::next(std::span<double> row) {
+  const double sigma = row_ < d_in_ ? sigma1_ : sigma2_;
+  const auto count = bartlett_ ? static_cast<std::size_t>(row_) : row.size();
+  const double* normals = take(static_cast<Index>(count));
+  for (std::size_t j = 0; j < count; ++j) {
+    row[j] = sigma * normals[j];
+  }
+  if (bartlett_) {
+    row[count] = sigma * diagonal_[count];
+    std::fill(row.begin() + row_ + 1, row.end(), 0.0);
+  }
+  ++row_;
+}
+
+const double* GaussianRows::take(Index count) {
+  constexpr Index kAhead = 256; // many short rows by one call
+  if (static_cast<Index>(normals_.size()) - taken_ < count) {
+    normals_.erase(normals_.begin(), normals_.begin() + taken_);
+    taken_ = 0;
+    const auto kept = static_cast<Index>(normals_.size());
+    const Index drawn = std::min(left_, std::max(count - kept, kAhead));
+    normals_.resize(static_cast<std::size_t>(kept + drawn));
+    stream_->standard_normal({normals_.data() + kept, static_cast<std::size_t>(drawn)});
+    left_ -= drawn;
+  }
+  const double* out = normals_.data() + taken_;
+  taken_ += count;
+  return out;
+}
+
 template <class Scalar>
 void draw_gaussian(Pcg64& stream,
                    double width,
@@ -24,36 +76,18 @@ void draw_gaussian(Pcg64& stream,
                    double variance2,
                    Eigen::Ref<Matrix<Scalar>> X,
                    Eigen::Ref<Matrix<Scalar>> Y) {
-  const Index d_in = X.rows();
-  const Index n = d_in + Y.rows();
   const Index r = X.cols();
-  if (r != hidden_units(width, d_in, Y.rows()) || Y.cols() != r) {
+  if (r != hidden_units(width, X.rows(), Y.rows()) || Y.cols() != r) {
     throw std::invalid_argument(
         "draw_gaussian: X and Y must have min(width, n) columns");
   }
-  const bool bartlett = width >= static_cast<double>(n);
-  std::vector<double> diagonal;
-  if (bartlett) {
-    diagonal.resize(static_cast<std::size_t>(n));
-    for (Index i = 0; i < n; ++i) {
-      diagonal[static_cast<std::size_t>(i)] =
-          std::sqrt(stream.chi_square(width - static_cast<double>(i)));
-    }
-  }
-  std::vector<double> normals(static_cast<std::size_t>(r));
-  X.setZero();
-  Y.setZero();
-  for (Index i = 0; i < n; ++i) {
-    const double sigma = std::sqrt(i < d_in ? variance1 : variance2);
-    const Index count = bartlett ? i : r;
-    stream.standard_normal({normals.data(), static_cast<std::size_t>(count)});
-    auto& to = i < d_in ? X : Y;
-    const Index row = i < d_in ? i : i - d_in;
-    for (Index j = 0; j < count; ++j) {
-      to(row, j) = static_cast<Scalar>(sigma * normals[static_cast<std::size_t>(j)]);
-    }
-    if (bartlett) {
-      to(row, i) = static_cast<Scalar>(sigma * diagonal[static_cast<std::size_t>(i)]);
+  GaussianRows rows;
+  rows.begin(stream, width, variance1, variance2, X.rows(), Y.rows());
+  linflow::Vector<double> row(r);
+  for (auto* to : {&X, &Y}) {
+    for (Index i = 0; i < to->rows(); ++i) {
+      rows.next({row.data(), static_cast<std::size_t>(r)});
+      to->row(i) = row.transpose().template cast<Scalar>();
     }
   }
 }

@@ -15,6 +15,7 @@
 #include "linflow/pack.hpp"
 
 #include <array>
+#include <span>
 #include <vector>
 
 namespace linflow {
@@ -26,7 +27,7 @@ bool worth_batching(Index d_out, Index d_in);
 template <class Scalar> class BatchedDescent {
 public:
   static constexpr int kLanes = Pack<Scalar>::size;
-  using LaneErrors = std::array<Errors, kLanes>;
+  using Numbers = Wide<Scalar>; // one of each lane
   using LaneFlags = std::array<bool, kLanes>;
 
   // For networks of at most `units` hidden units.
@@ -35,18 +36,18 @@ public:
   BatchedDescent& operator=(const BatchedDescent&) = delete;
   virtual ~BatchedDescent() = default;
 
-  // Puts a network into a lane; the objective must outlive it. The next advance()
-  // leaves it as it is, so that its step 0 comes with the next measure(). A lane that
-  // diverged has to be cleared before.
+  // Puts a network into a lane, of which the rows of X and then those of Y are given;
+  // the objective must outlive it. The next advance() leaves it as it is, so that its
+  // step 0 comes with the next measure(). A lane that diverged has to be cleared
+  // before.
   void load(int lane,
             const Objective<Scalar>& objective,
             double step_size,
-            const Matrix<Scalar>& X,
-            const Matrix<Scalar>& Y);
+            std::span<const double> rows);
   void clear(int lane);
 
   // All lanes: errors of the present state; one step (which needs measure()).
-  void measure(LaneErrors& errors);
+  void measure(Numbers& train, Numbers& test);
   virtual void advance();
 
   // Keeps, in the lanes that are set, the learned matrices of the measure() before the
@@ -76,7 +77,7 @@ protected:
   Pack<Scalar> step_size_{}; // zero in lanes that are not to move yet
 
 private:
-  template <int B> void measure_blocks(Wide<Scalar>& train, Wide<Scalar>& test);
+  template <int B> void measure_blocks(Numbers& train, Numbers& test);
   template <int B> void advance_blocks();
 
   // An entry of a matrix that is `columns` blocks wide lies at the sum of these.
@@ -86,11 +87,10 @@ private:
   [[nodiscard]] Index col_place(Index col) const {
     return col / block_ * block_ * block_ + col % block_ * block_;
   }
-  void fill(const Matrix<Scalar>& from,
-            Index columns,
-            int lane,
-            Pack<Scalar>* to,
-            Scalar sign = Scalar(1));
+  void
+  fill(const Matrix<Scalar>& from, int lane, Pack<Scalar>* to, Scalar sign = Scalar(1));
+  template <int B>
+  static void fill_row(std::span<const double> row, int lane, Pack<Scalar>* to);
   void read(const Packs& residual, int lane, Matrix<Scalar>& out) const;
   void update_units();
 
@@ -103,7 +103,7 @@ private:
   Packs noise_;
   Packs kept_; // G
   Pack<Scalar> next_step_size_{};
-  Wide<Scalar> no_truth_{}; // NaN in lanes without a truth, otherwise zero
+  Numbers no_truth_{}; // NaN in lanes without a truth, otherwise zero
 };
 
 } // namespace linflow

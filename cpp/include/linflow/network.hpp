@@ -8,6 +8,9 @@
 #include "linflow/random.hpp"
 #include "linflow/types.hpp"
 
+#include <span>
+#include <vector>
+
 namespace linflow {
 
 // The width that a network of requested width w gets: w itself (any real number) from
@@ -17,13 +20,41 @@ double realised_width(double width, Index d_in, Index d_out);
 // Hidden units r that are kept for a realised width.
 Index hidden_units(double width, Index d_in, Index d_out);
 
-// Draws X and Y with the law of P of iid entries N(0, variance1) in W1 and
+// Draws the rows of Q with the law of P of iid entries N(0, variance1) in W1 and
 // N(0, variance2) in W2. From w = n on by Bartlett's decomposition, which never touches
 // w numbers: Q = diag(σ1 I, σ2 I) L, L lower triangular, L_ii² ~ χ²_{w−i}; below n
-// directly. X and Y must have hidden_units(width) columns. Stream: first the n
-// chi-squares, then the normals below the diagonal, row by row; directly: all entries
-// of Q, row by row. Always drawn in float64 and rounded last, so that float32 runs
-// start from the same network.
+// directly. Stream: first the n chi-squares, then the normals below the diagonal, row
+// by row; directly: all entries of Q, row by row.
+class GaussianRows {
+public:
+  // The stream must outlive the draw.
+  void begin(Pcg64& stream,
+             double width,
+             double variance1,
+             double variance2,
+             Index d_in,
+             Index d_out);
+  // The next row of X = W1ᵀ or, after them, of Y = W2: hidden_units(width) numbers.
+  void next(std::span<double> row);
+
+private:
+  // The next so many normals of the stream, which are drawn ahead.
+  const double* take(Index count);
+
+  Pcg64* stream_ = nullptr;
+  double sigma1_ = 0.0;
+  double sigma2_ = 0.0;
+  Index d_in_ = 0;
+  Index row_ = 0;
+  Index left_ = 0; // normals not yet drawn
+  bool bartlett_ = false;
+  std::vector<double> diagonal_;
+  std::vector<double> normals_;
+  Index taken_ = 0; // of normals_
+};
+
+// X and Y of such a network, with hidden_units(width) columns. Always drawn in float64
+// and rounded last, so that float32 runs start from the same network.
 template <class Scalar>
 void draw_gaussian(Pcg64& stream,
                    double width,

@@ -27,4 +27,15 @@ template <class Scalar>
 using Wide =
     std::conditional_t<std::is_same_v<Scalar, double>, WideOfDoubles, WideOfFloats>;
 
+// What comparing a register of doubles gives: -1 or 0 in each lane.
+using MaskOfDoubles = decltype(WideOfDoubles{} < WideOfDoubles{});
+
+inline bool any(const MaskOfDoubles& mask) {
+  auto found = mask[0];
+  for (int lane = 1; lane < Pack<double>::size; ++lane) {
+    found |= mask[lane];
+  }
+  return found != 0;
+}
+
 } // namespace linflow
