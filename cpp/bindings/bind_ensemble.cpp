@@ -2,6 +2,7 @@
 
 #include "bindings.hpp"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -29,14 +30,14 @@ DynamicsKind dynamics_kind(const std::string& name) {
   return found->second;
 }
 
-using DoubleArray = py::array_t<double, py::array::c_style>;
+template <class T> using Column = py::array_t<T, py::array::c_style>;
 
-std::vector<Cell> make_cells(const py::array_t<std::int64_t>& task,
-                             const py::array_t<std::uint64_t>& seed,
-                             const DoubleArray& width,
-                             const DoubleArray& variance1,
-                             const DoubleArray& variance2,
-                             const DoubleArray& step_size) {
+std::vector<Cell> make_cells(const Column<std::int64_t>& task,
+                             const Column<std::uint64_t>& seed,
+                             const Column<double>& width,
+                             const Column<double>& variance1,
+                             const Column<double>& variance2,
+                             const Column<double>& step_size) {
   const auto count = task.size();
   if (task.ndim() != 1 || seed.ndim() != 2 || seed.shape(0) != count ||
       seed.shape(1) != 4 || width.size() != count || variance1.size() != count ||
@@ -44,45 +45,39 @@ std::vector<Cell> make_cells(const py::array_t<std::int64_t>& task,
     throw std::invalid_argument("ensemble: the arrays of cells must have one length");
   }
   std::vector<Cell> cells(static_cast<std::size_t>(count));
-  for (py::ssize_t i = 0; i < count; ++i) {
-    Cell& cell = cells[static_cast<std::size_t>(i)];
-    cell.task = task.at(i);
-    for (py::ssize_t k = 0; k < 4; ++k) {
-      cell.seed[static_cast<std::size_t>(k)] = seed.at(i, k);
-    }
-    cell.width = width.at(i);
-    cell.variance1 = variance1.at(i);
-    cell.variance2 = variance2.at(i);
-    cell.step_size = step_size.at(i);
+  const std::uint64_t* words = seed.data();
+  for (std::size_t i = 0; i < cells.size(); ++i, words += 4) {
+    Cell& cell = cells[i];
+    cell.task = task.data()[i];
+    std::copy_n(words, 4, cell.seed.begin());
+    cell.width = width.data()[i];
+    cell.variance1 = variance1.data()[i];
+    cell.variance2 = variance2.data()[i];
+    cell.step_size = step_size.data()[i];
   }
   return cells;
 }
 
 // One array per field of CellResult.
 py::dict results_to_dict(const std::vector<CellResult>& results) {
-  const auto count = static_cast<py::ssize_t>(results.size());
-  const auto column = [&](double CellResult::* field) {
-    std::vector<double> values;
-    values.reserve(results.size());
-    for (const auto& result : results) {
-      values.push_back(result.*field);
-    }
-    return to_array(std::move(values), {count});
-  };
   py::dict out;
-  out["min_test_error"] = column(&CellResult::min_test_error);
-  out["best_step"] = column(&CellResult::best_step);
-  out["steps"] = column(&CellResult::steps);
-  out["first_train_error"] = column(&CellResult::first_train_error);
-  out["final_train_error"] = column(&CellResult::final_train_error);
-  const auto spectral = [&](const char* name, double CellSpectrumResult::* field) {
-    std::vector<double> values;
-    values.reserve(results.size());
-    for (const auto& result : results) {
-      values.push_back(result.spectrum.*field);
-    }
-    out[name] = to_array(std::move(values), {count});
+  const auto column = [&](const char* name, auto&& read) {
+    py::array_t<std::decay_t<decltype(read(results[0]))>> values(
+        static_cast<py::ssize_t>(results.size()));
+    std::transform(results.begin(), results.end(), values.mutable_data(), read);
+    out[name] = std::move(values);
   };
+  const auto of_run = [&](const char* name, double CellResult::* field) {
+    column(name, [field](const CellResult& one) { return one.*field; });
+  };
+  const auto spectral = [&](const char* name, double CellSpectrumResult::* field) {
+    column(name, [field](const CellResult& one) { return one.spectrum.*field; });
+  };
+  of_run("min_test_error", &CellResult::min_test_error);
+  of_run("best_step", &CellResult::best_step);
+  of_run("steps", &CellResult::steps);
+  of_run("first_train_error", &CellResult::first_train_error);
+  of_run("final_train_error", &CellResult::final_train_error);
   spectral("rank", &CellSpectrumResult::rank);
   spectral("rank_margin", &CellSpectrumResult::rank_margin);
   spectral("stable_rank", &CellSpectrumResult::stable_rank);
@@ -93,14 +88,10 @@ py::dict results_to_dict(const std::vector<CellResult>& results) {
   spectral("alignment", &CellSpectrumResult::alignment);
   spectral("first_crossing", &CellSpectrumResult::first_crossing);
   spectral("last_crossing", &CellSpectrumResult::last_crossing);
-  out["distance"] = column(&CellResult::distance);
-  out["duration"] = column(&CellResult::duration);
-  std::vector<std::int8_t> status;
-  status.reserve(results.size());
-  for (const auto& result : results) {
-    status.push_back(static_cast<std::int8_t>(result.status));
-  }
-  out["status"] = to_array(std::move(status), {count});
+  of_run("distance", &CellResult::distance);
+  of_run("duration", &CellResult::duration);
+  column("status",
+         [](const CellResult& one) { return static_cast<std::int8_t>(one.status); });
   return out;
 }
 
@@ -134,13 +125,14 @@ template <class Scalar> TaskList<Scalar> list_tasks(const std::vector<AnyTask>& 
 template <class Scalar>
 py::dict ensemble(const TaskList<Scalar>& tasks,
                   const std::vector<Cell>& cells,
-                  const std::vector<Index>& order,
+                  std::span<const Index> order,
                   const EnsembleOptions& options,
                   py::object progress) {
   std::vector<CellResult> results(cells.size());
   Poller poller(std::move(progress));
   {
-    const py::gil_scoped_release release; // the tasks are const, the rest are copies
+    // The tasks are const, the order is held by the caller, the rest are copies.
+    const py::gil_scoped_release release;
     run_ensemble<Scalar>(tasks, cells, order, options, results, [&](Index done) {
       return poller(done);
     });
@@ -181,13 +173,13 @@ void bind_ensemble(py::module_& module) {
   sub.def(
       "run",
       [](const std::vector<AnyTask>& tasks,
-         const py::array_t<std::int64_t>& task,
-         const py::array_t<std::uint64_t>& seed,
-         const DoubleArray& width,
-         const DoubleArray& variance1,
-         const DoubleArray& variance2,
-         const DoubleArray& step_size,
-         const std::vector<Index>& order,
+         const Column<std::int64_t>& task,
+         const Column<std::uint64_t>& seed,
+         const Column<double>& width,
+         const Column<double>& variance1,
+         const Column<double>& variance2,
+         const Column<double>& step_size,
+         const Column<Index>& order,
          const StopRules& stop,
          const std::string& dynamics,
          const std::optional<std::string>& distance_to,
@@ -206,15 +198,17 @@ void bind_ensemble(py::module_& module) {
         }
         options.spectrum = {modes, alignment, crossings, values};
         options.rtol = rtol;
+        const std::span<const Index> started{order.data(),
+                                             static_cast<std::size_t>(order.size())};
         if (tasks.empty()) {
           throw std::invalid_argument("ensemble: at least one task");
         }
         if (std::holds_alternative<EnsembleTask<double>>(tasks[0].task)) {
           return ensemble(
-              list_tasks<double>(tasks), cells, order, options, std::move(progress));
+              list_tasks<double>(tasks), cells, started, options, std::move(progress));
         }
         return ensemble(
-            list_tasks<float>(tasks), cells, order, options, std::move(progress));
+            list_tasks<float>(tasks), cells, started, options, std::move(progress));
       },
       py::kw_only(),
       py::arg("tasks"),

@@ -2,9 +2,12 @@
 
 #include "linflow/random.hpp"
 
+#include <algorithm>
+#include <stdexcept>
+
 namespace linflow::bindings {
 
-// For tests: the streams of the core, to be held against numpy.random.Generator.
+// The draws are for tests: to be held against numpy.random.Generator.
 void bind_random(py::module_& module) {
   auto random = module.def_submodule("random", "Random streams of the core.");
   random.def(
@@ -31,6 +34,31 @@ void bind_random(py::module_& module) {
       },
       py::arg("seed"),
       py::arg("degrees_of_freedom"));
+  random.def(
+      "state_words",
+      [](const std::vector<std::uint32_t>& words,
+         const py::array_t<std::uint64_t, py::array::c_style>& parameters) {
+        if (parameters.ndim() != 2) {
+          throw std::invalid_argument("state_words: parameters of two dimensions");
+        }
+        const SeedMixer common(words);
+        const auto bits = parameters.unchecked<2>();
+        py::array_t<std::uint64_t> out({bits.shape(1), py::ssize_t{4}});
+        std::uint64_t* to = out.mutable_data();
+        for (py::ssize_t i = 0; i < bits.shape(1); ++i) {
+          SeedMixer mixer = common;
+          for (py::ssize_t k = 0; k < bits.shape(0); ++k) {
+            mixer.add(static_cast<std::uint32_t>(bits(k, i)));
+            mixer.add(static_cast<std::uint32_t>(bits(k, i) >> 32U));
+          }
+          const Seed seed = mixer.generate();
+          to = std::copy(seed.begin(), seed.end(), to);
+        }
+        return out;
+      },
+      "Seeds of many streams: SeedSequence words they share, then 64-bit parameters.",
+      py::arg("words"),
+      py::arg("parameters"));
 }
 
 } // namespace linflow::bindings

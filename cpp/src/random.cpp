@@ -1,6 +1,7 @@
 #include "linflow/random.hpp"
 
 #include <bit>
+#include <stdexcept>
 #include <vector>
 
 // Declared here and not by <numpy/random/distributions.h>, which includes Python.h: the
@@ -28,6 +29,11 @@ std::uint64_t output(Word state) {
       static_cast<std::uint64_t>(state >> 64) ^ static_cast<std::uint64_t>(state);
   const auto turn = static_cast<unsigned>(state >> 122);
   return (folded >> turn) | (folded << ((64U - turn) & 63U));
+}
+
+std::uint32_t mix(std::uint32_t x, std::uint32_t y) {
+  const std::uint32_t out = 0xCA01F9DDU * x - 0x4973F715U * y;
+  return out ^ (out >> 16U);
 }
 
 // The first try of NumPy's normals (Marsaglia and Tsang's ziggurat): of 64 bits, eight
@@ -92,6 +98,52 @@ private:
 };
 
 } // namespace
+
+SeedMixer::SeedMixer(std::span<const std::uint32_t> words) {
+  const std::size_t size = pool_.size();
+  if (words.size() < size) {
+    throw std::invalid_argument("SeedMixer: at least four words");
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    pool_[i] = mash(words[i]);
+  }
+  for (std::size_t from = 0; from < size; ++from) {
+    for (std::size_t to = 0; to < size; ++to) {
+      if (from != to) {
+        pool_[to] = mix(pool_[to], mash(pool_[from]));
+      }
+    }
+  }
+  for (const std::uint32_t word : words.subspan(size)) {
+    add(word);
+  }
+}
+
+void SeedMixer::add(std::uint32_t word) {
+  for (std::uint32_t& place : pool_) {
+    place = mix(place, mash(word));
+  }
+}
+
+std::uint32_t SeedMixer::mash(std::uint32_t word) {
+  word ^= constant_;
+  constant_ *= 0x931E8875U;
+  word *= constant_;
+  return word ^ (word >> 16U);
+}
+
+Seed SeedMixer::generate() const {
+  std::uint32_t constant = 0x8B51F9DD;
+  Seed out{};
+  for (std::size_t i = 0; i < 2 * out.size(); ++i) {
+    std::uint32_t word = pool_[i % pool_.size()] ^ constant;
+    constant *= 0x58F38DEDU;
+    word *= constant;
+    word ^= word >> 16U;
+    out[i / 2] |= static_cast<std::uint64_t>(word) << (i % 2 == 0 ? 0U : 32U);
+  }
+  return out;
+}
 
 Pcg64::Pcg64(const Seed& seed) {
   const auto join = [](std::uint64_t high, std::uint64_t low) {

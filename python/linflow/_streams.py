@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from linflow._core import random as core
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -67,19 +69,18 @@ class Root(NamedTuple):
         """Seed words of the streams of many sets of parameters, shape (count, 4).
 
         What ``state_words(self.stream(purpose, ...))`` gives for each, without an
-        object per stream: NumPy's documented mixing of entropy, on arrays.
+        object per stream. At least one of the parameters is an array.
         """
-        columns = np.broadcast_arrays(*(np.atleast_1d(one) for one in parameters))
-        count = columns[0].size
-        fixed = _uint32_words(self.entropy)
-        fixed += [0] * (_POOL - len(fixed))
+        words = _uint32_words(self.entropy)
+        words += [0] * (_POOL - len(words))
         for key in (int(purpose), *self.seed):
-            fixed += _uint32_words(key)
-        words = [np.full(count, word, dtype=np.uint32) for word in fixed]
-        for column in columns:
-            bits = (column.astype(np.float64) + 0.0).view(np.uint64)
-            words += [bits.astype(np.uint32), (bits >> np.uint64(32)).astype(np.uint32)]
-        return _generate(_mix_entropy(words))
+            words += _uint32_words(key)
+        first = next(i for i, one in enumerate(parameters) if np.ndim(one))
+        for value in parameters[:first]:
+            words += _words(float(value))
+        columns = np.stack(np.broadcast_arrays(*parameters[first:]))
+        columns = columns.astype(np.float64, copy=False) + 0.0  # -0 counts as 0
+        return core.state_words(words, columns.view(np.uint64))
 
 
 def root(rng: RngLike) -> Root:
@@ -158,48 +159,6 @@ def _uint32_words(value: int | tuple[int, ...]) -> list[int]:
     while value := value >> 32:
         words.append(value & 0xFFFFFFFF)
     return words
-
-
-class _Hash:
-    """A running multiplicative hash of 32-bit words; wraps around by design."""
-
-    def __init__(self, start: int, factor: int) -> None:
-        self.constant, self.factor = start, factor
-
-    def __call__(self, word: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        out: NDArray[np.uint32] = word ^ np.uint32(self.constant)
-        self.constant = self.constant * self.factor & 0xFFFFFFFF
-        out = out * np.uint32(self.constant)
-        return out ^ (out >> np.uint32(16))
-
-
-def _mix_entropy(words: list[NDArray[np.uint32]]) -> list[NDArray[np.uint32]]:
-    """Return the pools of many seed sequences at once; `words` per position."""
-    mash = _Hash(0x43B0D7E5, 0x931E8875)
-
-    def mix(x: NDArray[np.uint32], y: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        out: NDArray[np.uint32] = x * np.uint32(0xCA01F9DD)
-        out = out - y * np.uint32(0x4973F715)
-        return out ^ (out >> np.uint32(16))
-
-    pool = [mash(word) for word in words[:_POOL]]
-    for source in range(_POOL):
-        for place in range(_POOL):
-            if source != place:
-                pool[place] = mix(pool[place], mash(pool[source]))
-    for word in words[_POOL:]:
-        for place in range(_POOL):
-            pool[place] = mix(pool[place], mash(word))
-    return pool
-
-
-def _generate(pool: list[NDArray[np.uint32]]) -> NDArray[np.uint64]:
-    """Return four 64-bit words of each pool, shape (count, 4)."""
-    mash = _Hash(0x8B51F9DD, 0x58F38DED)
-    halves = [mash(pool[i % _POOL]).astype(np.uint64) for i in range(8)]
-    return np.stack(
-        [halves[i] | (halves[i + 1] << np.uint64(32)) for i in range(0, 8, 2)], axis=1
-    )
 
 
 def _letters(text: str) -> tuple[int, int]:

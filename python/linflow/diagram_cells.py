@@ -102,7 +102,7 @@ class DiagramWork:
         seed = np.empty((place.size, 4), dtype=np.uint64)
         step_size = np.empty(place.size)
         for number, (one, norm) in enumerate(zip(seeds.tolist(), norms, strict=True)):
-            here = place == number
+            here = place == number if seeds.size > 1 else slice(None)
             seed[here] = self.root.child(one).state_words(
                 streams.Purpose.NETWORK,
                 self.d,
@@ -140,7 +140,7 @@ class DiagramWork:
         """Call the compiled ensemble."""
         record = core.run(
             tasks=tasks,
-            order=list(range(cells["task"].size)),
+            order=np.arange(cells["task"].size),
             stop=self.plan.rules,
             dynamics=self.kinds[0],
             distance_to=self.kinds[1],

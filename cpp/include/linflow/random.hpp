@@ -21,6 +21,25 @@ namespace linflow {
 
 using Seed = std::array<std::uint64_t, 4>;
 
+// The words of numpy.random.SeedSequence(entropy, spawn_key), one after the other,
+// mixed as NumPy documents it (after M. E. O'Neill's seed_seq_fe); in Python an object
+// per stream would take longer than a small run.
+class SeedMixer {
+public:
+  // At least the first four words: the entropy, filled up with zeros where a spawn key
+  // follows.
+  explicit SeedMixer(std::span<const std::uint32_t> words);
+  void add(std::uint32_t word);
+  // What generate_state(4, uint64) gives.
+  [[nodiscard]] Seed generate() const;
+
+private:
+  std::uint32_t mash(std::uint32_t word);
+
+  std::array<std::uint32_t, 4> pool_{};
+  std::uint32_t constant_ = 0x43B0D7E5;
+};
+
 class Pcg64 {
 public:
   explicit Pcg64(const Seed& seed);

@@ -22,7 +22,7 @@ def run(
     variance1: Array,
     variance2: Array,
     step_size: Array,
-    order: Sequence[int],
+    order: NDArray[np.int64] | Sequence[int],
     stop: StopRules,
     dynamics: str,
     distance_to: str | None,

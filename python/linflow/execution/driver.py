@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures as cf
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,7 @@ def run(plan: Plan) -> xr.Dataset:
     Interrupted
         On Ctrl-C, with ``.partial``; so does any other exception have it.
     """
-    import xarray as xr
-
-    xr.Dataset(coords={"cell": [0]})  # imports all it needs: now, not at Ctrl-C
+    _import_datasets()
     if plan.store is None:
         table, store = Table(plan.grid, plan.variables), None
         record: dict[str, Any] = {
@@ -93,6 +92,14 @@ def run(plan: Plan) -> xr.Dataset:
     finally:
         if store is not None:
             store.close()
+
+
+@functools.cache
+def _import_datasets() -> None:
+    """Import all that a data set needs: now, not at Ctrl-C."""
+    import xarray as xr
+
+    xr.Dataset(coords={"cell": [0]})
 
 
 class _Run:

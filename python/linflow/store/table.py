@@ -67,11 +67,13 @@ class Table:
 
     def enter(self, cells: NDArray[np.int64], results: Results) -> None:
         """Put in the results of some cells, all of them finished."""
-        keep = ~((self.status[cells] != 0) & np.isin(results.status, FAILED))
-        if not keep.all():
+        before = self.status[cells]
+        if before.any():
+            keep = ~((before != 0) & np.isin(results.status, FAILED))
             cells, results = cells[keep], results.take(keep)
-        self.counts.subtract(self.status[cells][self.status[cells] != 0].tolist())
-        self.counts.update(results.status.tolist())
+            self.counts.subtract(before[keep & (before != 0)].tolist())
+        found, counts = np.unique(results.status, return_counts=True)
+        self.counts.update(dict(zip(found.tolist(), counts.tolist(), strict=True)))
         for cell in cells.tolist() if self.reasons else ():
             self.reasons.pop(cell, None)
         for name, values in results.values.items():
