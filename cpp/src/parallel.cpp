@@ -41,7 +41,7 @@ bool parallel_queue(Index total,
                     const QueueWork& queue_work) {
   const int wanted = n_threads > 0 ? n_threads : default_threads();
   const auto threads = static_cast<int>(std::min<Index>(wanted, total));
-  std::atomic<int> working{1};
+  std::atomic<int> ended{0};
   std::atomic<bool> cancelled{false};
   JobQueue queue(total, cancelled);
   std::vector<std::exception_ptr> failures(
@@ -52,7 +52,7 @@ bool parallel_queue(Index total,
       cancelled = true;
     }
   };
-  const auto work = [&](int thread) {
+  const auto work = [&](int thread, int team) {
     // Only the calling thread (number 0 of the team) may talk to the caller.
     Control control(cancelled, thread == 0 ? Control::Poll(poll) : Control::Poll());
     try {
@@ -61,9 +61,9 @@ bool parallel_queue(Index total,
       failures[static_cast<std::size_t>(thread)] = std::current_exception();
       cancelled = true;
     }
-    --working;
+    ++ended;
     // The calling thread stays answerable while others finish their last jobs.
-    while (thread == 0 && working > 0) {
+    while (thread == 0 && ended < team) {
       std::this_thread::sleep_for(std::chrono::microseconds(100));
       control(0);
     }
@@ -72,20 +72,17 @@ bool parallel_queue(Index total,
 #ifdef _OPENMP
   if (threads > 1) {
     // The team may come out smaller than asked for (OMP_THREAD_LIMIT, nested regions);
-    // the counter shares the jobs among those who came.
+    // the counter shares the jobs among those who came. Nobody waits for a thread that
+    // starts late.
 #pragma omp parallel num_threads(threads)
-    {
-#pragma omp single
-      working = omp_get_num_threads();
-      work(omp_get_thread_num());
-    }
+    work(omp_get_thread_num(), omp_get_num_threads());
   } else if (total > 0) {
     const ThreadLimit limit(wanted); // one job may use all the threads it was given
-    work(0);
+    work(0, 1);
   }
 #else
   if (total > 0) {
-    work(0);
+    work(0, 1);
   }
 #endif
   for (const auto& failure : failures) {
