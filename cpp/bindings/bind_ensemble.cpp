@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <variant>
 
 namespace linflow::bindings {
@@ -58,42 +60,58 @@ std::vector<Cell> make_cells(const Column<std::int64_t>& task,
   return cells;
 }
 
-// One array per field of CellResult.
-py::dict results_to_dict(const std::vector<CellResult>& results) {
-  py::dict out;
-  const auto column = [&](const char* name, auto&& read) {
-    py::array_t<std::decay_t<decltype(read(results[0]))>> values(
-        static_cast<py::ssize_t>(results.size()));
-    std::transform(results.begin(), results.end(), values.mutable_data(), read);
-    out[name] = std::move(values);
-  };
-  const auto of_run = [&](const char* name, double CellResult::* field) {
-    column(name, [field](const CellResult& one) { return one.*field; });
-  };
-  const auto spectral = [&](const char* name, double CellSpectrumResult::* field) {
-    column(name, [field](const CellResult& one) { return one.spectrum.*field; });
-  };
-  of_run("min_test_error", &CellResult::min_test_error);
-  of_run("best_step", &CellResult::best_step);
-  of_run("steps", &CellResult::steps);
-  of_run("first_train_error", &CellResult::first_train_error);
-  of_run("final_train_error", &CellResult::final_train_error);
-  spectral("rank", &CellSpectrumResult::rank);
-  spectral("rank_margin", &CellSpectrumResult::rank_margin);
-  spectral("stable_rank", &CellSpectrumResult::stable_rank);
-  spectral("active_modes", &CellSpectrumResult::active_modes);
-  spectral("effective_rank", &CellSpectrumResult::effective_rank);
-  spectral("nuclear_norm", &CellSpectrumResult::nuclear_norm);
-  spectral("operator_norm", &CellSpectrumResult::operator_norm);
-  spectral("alignment", &CellSpectrumResult::alignment);
-  spectral("first_crossing", &CellSpectrumResult::first_crossing);
-  spectral("last_crossing", &CellSpectrumResult::last_crossing);
-  of_run("distance", &CellResult::distance);
-  of_run("duration", &CellResult::duration);
-  column("status",
-         [](const CellResult& one) { return static_cast<std::int8_t>(one.status); });
-  return out;
-}
+// The results of some cells in memory of NumPy's, which takes large pages for many of
+// them. A column for each field is a view of it.
+class ResultTable {
+public:
+  explicit ResultTable(std::size_t count) : memory_(bytes(count)), rows_(count) {
+    static_assert(std::is_trivially_copyable_v<CellResult>);
+    std::uninitialized_value_construct_n(first(), rows_);
+  }
+
+  [[nodiscard]] std::span<CellResult> rows() { return {first(), rows_}; }
+
+  py::dict columns() {
+    py::dict out;
+    const auto add = [&](const char* name, const auto& field) { // of the first row
+      using T = std::decay_t<decltype(field)>;
+      out[name] = py::array_t<T>({rows_}, {sizeof(CellResult)}, &field, memory_);
+    };
+    const CellResult& run = *first();
+    const CellSpectrumResult& spectrum = run.spectrum;
+    add("min_test_error", run.min_test_error);
+    add("best_step", run.best_step);
+    add("steps", run.steps);
+    add("first_train_error", run.first_train_error);
+    add("final_train_error", run.final_train_error);
+    add("rank", spectrum.rank);
+    add("rank_margin", spectrum.rank_margin);
+    add("stable_rank", spectrum.stable_rank);
+    add("active_modes", spectrum.active_modes);
+    add("effective_rank", spectrum.effective_rank);
+    add("nuclear_norm", spectrum.nuclear_norm);
+    add("operator_norm", spectrum.operator_norm);
+    add("alignment", spectrum.alignment);
+    add("first_crossing", spectrum.first_crossing);
+    add("last_crossing", spectrum.last_crossing);
+    add("distance", run.distance);
+    add("duration", run.duration);
+    const auto* status = reinterpret_cast<const std::int8_t*>(&run.status);
+    add("status", *status);
+    return out;
+  }
+
+private:
+  static py::array_t<double> bytes(std::size_t count) {
+    static_assert(sizeof(CellResult) % sizeof(double) == 0);
+    return py::array_t<double>(static_cast<py::ssize_t>(
+        std::max<std::size_t>(count, 1) * sizeof(CellResult) / sizeof(double)));
+  }
+  CellResult* first() { return reinterpret_cast<CellResult*>(memory_.mutable_data()); }
+
+  py::array_t<double> memory_;
+  std::size_t rows_;
+};
 
 template <class Scalar> using TaskList = std::vector<EnsembleTask<Scalar>>;
 
@@ -128,16 +146,16 @@ py::dict ensemble(const TaskList<Scalar>& tasks,
                   std::span<const Index> order,
                   const EnsembleOptions& options,
                   py::object progress) {
-  std::vector<CellResult> results(cells.size());
+  ResultTable results(cells.size());
+  const auto rows = results.rows();
   Poller poller(std::move(progress));
   {
     // The tasks are const, the order is held by the caller, the rest are copies.
     const py::gil_scoped_release release;
-    run_ensemble<Scalar>(tasks, cells, order, options, results, [&](Index done) {
-      return poller(done);
-    });
+    run_ensemble<Scalar>(
+        tasks, cells, order, options, rows, [&](Index done) { return poller(done); });
   }
-  py::dict out = results_to_dict(results);
+  py::dict out = results.columns();
   out["raised"] = poller.raised();
   return out;
 }
