@@ -151,8 +151,7 @@ private:
     }
     pass_time();
     result.duration = shared_ - lane.began;
-    if (!std::isnan(result.best_step) && product_.allFinite()) {
-      rank_.load(ended_, product_);
+    if (!std::isnan(result.best_step) && rank_.load(ended_, product_)) {
       ended_cells_[static_cast<std::size_t>(ended_++)] = i;
       if (ended_ == BatchedRank::kLanes) {
         rank_ended();

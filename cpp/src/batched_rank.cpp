@@ -35,8 +35,12 @@ BatchedRank::BatchedRank(Index rows, Index cols)
   update_ = zeros(size_);
 }
 
-template <class Scalar> void BatchedRank::load(int lane, const Matrix<Scalar>& A) {
-  const auto largest = static_cast<double>(A.cwiseAbs().maxCoeff());
+template <class Scalar> bool BatchedRank::load(int lane, const Matrix<Scalar>& A) {
+  const auto largest =
+      static_cast<double>(A.cwiseAbs().template maxCoeff<Eigen::PropagateNaN>());
+  if (!std::isfinite(largest)) {
+    return false;
+  }
   // By a power of two, so that no square over- or underflows and no bit changes.
   const double scale = largest > 0.0 ? std::ldexp(1.0, -std::ilogb(largest)) : 1.0;
   for (Index col = 0; col < A.cols(); ++col) {
@@ -46,6 +50,7 @@ template <class Scalar> void BatchedRank::load(int lane, const Matrix<Scalar>& A
           scale * static_cast<double>(A(row, col));
     }
   }
+  return true;
 }
 
 void BatchedRank::form_gram() {
@@ -199,7 +204,7 @@ const std::array<RankSummary, BatchedRank::kLanes>& BatchedRank::compute() {
   return summaries_;
 }
 
-template void BatchedRank::load<double>(int, const Matrix<double>&);
-template void BatchedRank::load<float>(int, const Matrix<float>&);
+template bool BatchedRank::load<double>(int, const Matrix<double>&);
+template bool BatchedRank::load<float>(int, const Matrix<float>&);
 
 } // namespace linflow

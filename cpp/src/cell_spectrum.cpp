@@ -51,7 +51,8 @@ CellSpectrumResult CellSpectrum<Scalar>::summary(const Matrix<Scalar>& best,
                                                  Index task,
                                                  const Matrix<Scalar>& target) {
   CellSpectrumResult out;
-  if (!best.allFinite()) {
+  const bool wanted = options_.values || options_.alignment || options_.crossings;
+  if (!wanted || !best.allFinite()) {
     return out;
   }
   if (options_.values) {

@@ -24,8 +24,8 @@ public:
 
   BatchedRank(Index rows, Index cols);
 
-  // Puts a finite matrix into a lane.
-  template <class Scalar> void load(int lane, const Matrix<Scalar>& A);
+  // Puts a matrix into a lane; false when it is not finite, and then not.
+  template <class Scalar> bool load(int lane, const Matrix<Scalar>& A);
   // Of all lanes; those that nothing was put into are of no meaning. As RankSummary
   // says, each right to a few ε but where a singular value is as close to the
   // threshold.
