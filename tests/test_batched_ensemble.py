@@ -63,7 +63,9 @@ def run(case: dict[str, Any], float32: bool = False) -> Record:
     return core.run(tasks=tasks, **words)
 
 
-def expected(case: dict[str, Any], cell: int) -> tuple[np.ndarray, np.ndarray]:
+def expected(
+    case: dict[str, Any], cell: int, steps: int = STEPS
+) -> tuple[np.ndarray, np.ndarray]:
     """Train and test errors of a cell at every step, from the weights as drawn."""
     target = case["targets"][case["task"][cell]]
     d_out, d_in = target.shape
@@ -75,7 +77,7 @@ def expected(case: dict[str, Any], cell: int) -> tuple[np.ndarray, np.ndarray]:
         if case["dynamics"] == "gradient_descent"
         else reference.runge_kutta
     )
-    maps = follow(X.T, Y, target, step_size=case["step_size"][cell], steps=STEPS)
+    maps = follow(X.T, Y, target, step_size=case["step_size"][cell], steps=steps)
     truth = target - case["noises"][case["task"][cell]]
     return (
         np.array([reference.mean_square(A - target) for A in maps]),
@@ -172,6 +174,34 @@ def test_cells_of_very_different_lengths_all_end() -> None:
     steps = run(case)["steps"]
     assert steps.min() < 100
     assert steps.max() == 300
+
+
+@pytest.mark.parametrize("float32", [False, True])
+def test_cells_end_where_the_published_rules_say(float32: bool) -> None:
+    most = 40
+    case = make((8, 6), 40, step=0.3)
+    rules = [stop.max_steps(most), *stop.published[1:]]
+    case["stop"] = stop.combine(rules, None, has_truth=True)
+    record = run(case, float32)
+    assert set(record["status"]) == {
+        Status.REACHED_END,
+        Status.TRAIN_BELOW,
+        Status.TRAIN_STALLED,
+        Status.TEST_RISING,
+    }
+    rel = 1e-4 if float32 else 1e-10
+    for cell in range(40):
+        train, test = expected(case, cell, most)
+        try:
+            steps = reference.published_stop(list(train), list(test))
+        except AssertionError:  # they would end later
+            steps = most
+        assert record["steps"][cell] == steps
+        assert record["best_step"][cell] == test[: steps + 1].argmin()
+        assert record["final_train_error"][cell] == pytest.approx(train[steps], rel=rel)
+        assert record["min_test_error"][cell] == pytest.approx(
+            test[: steps + 1].min(), rel=rel
+        )
 
 
 def test_observing_more_changes_no_bit() -> None:
