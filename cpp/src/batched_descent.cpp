@@ -46,6 +46,7 @@ BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
   residual_ = minus_target_;
   spare_ = minus_target_;
   kept_ = minus_target_;
+  entries_ += static_cast<double>(d_out * d_in);
   for (Index col = 0; col < std::max(units, d_in); ++col) {
     col_places_.push_back(col_place(col));
   }
@@ -150,9 +151,8 @@ void BatchedDescent<Scalar>::measure(Numbers& train, Numbers& test) {
   train = Numbers{};
   test = Numbers{};
   with_block(block_, [&](auto B) { measure_blocks<B>(train, test); });
-  const auto size = static_cast<double>(d_out_ * d_in_);
-  train /= size;
-  test = test / size + no_truth_;
+  train /= entries_;
+  test = test / entries_ + no_truth_;
 }
 
 // G = Y Xᵀ − T and its two sums of squares; those of a block are added in float64.

@@ -103,6 +103,7 @@ private:
   Packs noise_;
   Packs kept_; // G
   Pack<Scalar> next_step_size_{};
+  Numbers entries_{};  // of a matrix
   Numbers no_truth_{}; // NaN in lanes without a truth, otherwise zero
 };
 
