@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Clock = Callable[[Callable[[], object]], float]
 
 # d, cells per side, stacks of NumPy, batches of JAX to try, rounds. So many cells that
-# starting processes' and threads' work does not count, for no side.
+# what it takes to start does not count on any side.
 SIZES = (
     (10, 190, (64, 256, 900), (16, 64, 256), 3),
     (20, 60, (16, 64, 225), (1, 16, 64), 5),

@@ -1,5 +1,5 @@
 // Stop rules and the best step of the runs in the lanes of a batch, all lanes at once:
-// one lane after the other they would take a tenth of the time of small networks.
+// one lane after the other they took 4 % of the time of cells at d = 10.
 #pragma once
 
 #include "linflow/pack.hpp"
