@@ -182,7 +182,7 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
   Matrix<Scalar> L;
   if (llt.info() == Eigen::Success) {
     L = llt.matrixL();
-  } else if (may_be_singular && P.allFinite()) {
+  } else if (may_be_singular && y.allFinite()) {
     // The nearest P: pivots of LDLᵀ would magnify what is negative.
     SymmetricEigen<Scalar> eigen(P.rows());
     eigen.compute(P);
