@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -168,7 +169,8 @@ def test_bad_input(
         (["phase-diagram", "--d", "nan"], "argument --d: invalid int value: 'nan'"),
         (["phase-diagram", "--panels"], "argument --panels: expected at least one"),
         (["dynamics", "--data", "csv"], "argument --data: invalid choice: 'csv'"),
-        (["figure", "unified", "--bogus"], "unrecognized arguments: --bogus"),
+        (["figure", "unified", "--bogus"], "figure: unrecognized arguments: --bogus"),
+        (["info", "more"], "info: unrecognized arguments: more (linflow info --help"),
         ([], "required: COMMAND"),
     ],
 )
@@ -207,6 +209,47 @@ def test_dynamics_bad_input(
     assert message in said
     assert said.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("command", "more", "said", "kept"),
+    [
+        ("phase-diagram", "", r"after \d of 9 cells; those finished are in map", True),
+        ("phase-diagram", "--store cells", "cells' holds those finished: call", False),
+        ("dynamics", "--steps 100000", r"save point \d+; nothing was written$", False),
+    ],
+)
+def test_ctrl_c_says_where_finished_work_is(
+    command: str,
+    more: str,
+    said: str,
+    kept: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(done: int) -> None:
+        if done >= 2:
+            raise KeyboardInterrupt
+
+    name = "phase_diagram" if command == "phase-diagram" else "gradient_descent"
+    run = getattr(lf, name)
+    words = {"batch": 1} if command == "phase-diagram" else {}
+
+    def interrupted(*arguments: object, **keywords: object) -> object:
+        return run(*arguments, **keywords | words | {"progress": interrupt})
+
+    monkeypatch.setattr(lf, name, interrupted)
+    monkeypatch.chdir(tmp_path)
+    small = SMALL if command == "phase-diagram" else ["--d", "16", "--rank", "2"]
+    assert main([command, *small, *more.split(), "--out", "map"]) == 130
+    told = capsys.readouterr().err
+    assert re.search(f"^linflow {command}: interrupted .*{said}", told), told
+    assert told.count("\n") == 1
+    assert (tmp_path / "map.zarr").exists() == kept
+    if kept:
+        with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
+            assert 2 <= int((data.status != 0).sum()) < 9
 
 
 def test_a_diagram_of_diverged_cells(

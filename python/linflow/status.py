@@ -56,13 +56,18 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C during long work; ``.partial`` holds what was finished by then.
 
     `partial` is a `Trajectory` up to the interrupted step, or a data set in which the
-    cells that were not finished have status 0.
+    cells that were not finished have status 0. The message is ``.when`` it was
+    interrupted and where to find what there is.
     """
 
-    def __init__(self, message: str, partial: Any) -> None:
-        super().__init__(message)
+    def __init__(
+        self, when: str, partial: Any, where: str = ".partial holds what was finished"
+    ) -> None:
+        super().__init__(f"{when}; {where}")
+        self.when = when
         self.partial = partial
+        self._where = where
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Survive the way back from another process."""
-        return type(self), (str(self), self.partial)
+        return type(self), (self.when, self.partial, self._where)

@@ -203,9 +203,8 @@ d_out), or None
             When the run failed and `raise_on_failure` is true.
         """
         if isinstance(raised, KeyboardInterrupt):
-            points = len(self.times)
-            message = f"interrupted at save point {points}; .partial holds them"
-            raise Interrupted(message, self) from raised
+            when = f"interrupted at save point {len(self.times)}"
+            raise Interrupted(when, self) from raised
         if isinstance(raised, BaseException):
             raised.trajectory = self  # type: ignore[attr-defined]
             raise raised

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     from linflow.cli import dynamics, figure, info, phase_diagram
-    from linflow.status import RunFailed
+    from linflow.status import Interrupted, RunFailed
     from linflow.store import StoreDamaged
 
     parser = Parser(
@@ -50,9 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="The learning dynamics of linear networks: exact, at any width.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (phase_diagram, dynamics, figure, info):
-        command.add(commands)
-    options = parser.parse_args(arguments)
+    for module in (phase_diagram, dynamics, figure, info):
+        module.add(commands)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command = commands.choices[options.command]
+        command.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = options.run(options)
     except (
@@ -71,8 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
     except KeyboardInterrupt as stopped:
         # Commands that could keep a part of the work have done so, and say where it is.
-        text = re.sub(r"; \.partial.*", "; nothing was written", str(stopped))
-        print(f"linflow {options.command}: {text or 'interrupted'}", file=sys.stderr)
+        text = str(stopped) or "interrupted"
+        if isinstance(stopped, Interrupted):
+            text = f"{stopped.when}; nothing was written"
+        print(f"linflow {options.command}: {text}", file=sys.stderr)
         return INTERRUPTED
     return code
 

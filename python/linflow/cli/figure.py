@@ -47,7 +47,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"{name:{width}}  {figures.summary(name)}")
         return 0
     if options.name is None:
-        message = f"NAME must be given, one of {', '.join(known)}; or --list"
+        message = (
+            f"NAME must be given, one of {', '.join(known)}, before --format; or --list"
+        )
         raise ValueError(message)
     name = validate.choice("NAME", options.name, known)
     options.out = options.out or name

@@ -156,11 +156,11 @@ def run(options: argparse.Namespace) -> int:
         )
     except Interrupted as stopped:
         if options.store is not None:
-            raise
+            raise KeyboardInterrupt(str(stopped)) from stopped
         partial = stopped.partial
         if (partial["status"] != 0).any():
             target = output.write_data(partial, out, options.data)
-            message = f"{stopped.args[0].split(';')[0]}; those finished are in {target}"
+            message = f"{stopped.when}; those finished are in {target}"
             raise KeyboardInterrupt(message) from stopped
         raise KeyboardInterrupt("interrupted before a cell was finished") from stopped
     seconds = time.perf_counter() - start

@@ -138,7 +138,7 @@ class _Run:
             self.salvage()
             partial = self.table.dataset(attributes(self.record))
             if isinstance(error, KeyboardInterrupt):
-                raise Interrupted(self.farewell(), partial) from error
+                raise self.farewell(partial) from error
             error.partial = partial  # type: ignore[attr-defined]
             raise
         finally:
@@ -287,12 +287,13 @@ class _Run:
             done = self.table.done + sum(tuple(self.running.values()))
             self.show(done, summary(self.table.counts))
 
-    def farewell(self) -> str:
+    def farewell(self, partial: xr.Dataset) -> Interrupted:
         """Return what to say on Ctrl-C."""
-        done = f"interrupted after {self.table.done} of {self.plan.grid.size} cells"
+        when = f"interrupted after {self.table.done} of {self.plan.grid.size} cells"
         if self.store is None:
-            return f"{done}; .partial holds those finished"
-        return (
-            f"{done}; the store {str(self.store.path)!r} holds those finished: call "
-            "again with the same arguments to go on"
+            return Interrupted(when, partial)
+        where = (
+            f"the store {str(self.store.path)!r} holds those finished: call again with "
+            "the same arguments to go on"
         )
+        return Interrupted(when, partial, where)
