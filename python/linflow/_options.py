@@ -10,6 +10,7 @@ import numpy as np
 from linflow import _grams as grams
 from linflow import _spectral as spectral
 from linflow import _validate as validate
+from linflow._core import ensemble as core
 from linflow._cost import has_train_error
 from linflow._curves import TRACKS
 from linflow.stop import combine
@@ -191,8 +192,13 @@ class Timed(Observing):
         n_threads: Any,
         track: Any = "order",
         save_gram: bool = False,
+        matrices: tuple[int, int] = (15, 5),
     ) -> Timed:
-        """Check the keywords before any work starts."""
+        """Check the keywords before any work starts.
+
+        At its peak the solution holds `matrices` of side d_out + d_in, as measured: so
+        many at first, and so many in each thread.
+        """
         for name in ("input_covariance", "mask"):
             if getattr(task, name, None) is not None:
                 message = (
@@ -204,6 +210,12 @@ class Timed(Observing):
         track = validate.choice("track", track, TRACKS)
         checked = validate.times("times", times, infinite=True)
         points = len(checked)
+        precision = validate.dtype(dtype)
+        threads = 0 if n_threads is None else n_threads
+        if n_threads is not None:
+            threads = validate.integer("n_threads", n_threads, at_least=1)
+        at_once, each = matrices
+        held = at_once + each * min(threads or core.default_threads(), points)
         # Modes and what is more than values are looked at once all times are solved.
         kept = int(bool(save_product))
         if track == "modes" or set(observe) & set(spectral.OBSERVABLES):
@@ -211,7 +223,8 @@ class Timed(Observing):
         validate.memory(
             f"a run of {points} times",
             points * (24.0 + 8.0 * top + 8.0 * task.shape[0] * task.shape[1] * kept)
-            + (2 * points * grams.bytes_needed(task.shape) if save_gram else 0.0),
+            + (points * grams.bytes_needed(task.shape) if save_gram else 0.0)
+            + float(np.dtype(precision).itemsize) * held * sum(task.shape) ** 2,
             "ask for fewer times, leave save_product off or observe less",
         )
         return cls(
@@ -219,12 +232,10 @@ class Timed(Observing):
             top=top,
             save_product=bool(save_product),
             save_gram=bool(save_gram),
-            dtype=validate.dtype(dtype),
+            dtype=precision,
             observe=observe,
             track=track,
-            n_threads=0
-            if n_threads is None
-            else validate.integer("n_threads", n_threads, at_least=1),
+            n_threads=threads,
         )
 
     def matrix(self, array: Array) -> Matrix:

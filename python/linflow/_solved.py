@@ -107,7 +107,7 @@ def trajectory(
             if "singular_values" in observe
             else None
         ),
-        product=unit * record["product"] if options.save_product else None,
+        product=scaled(record["product"], unit) if options.save_product else None,
         last_product=unit * record["last_product"],
         network=network,
         status=Status(record["status"]),
@@ -116,14 +116,21 @@ def trajectory(
     )
 
 
+def scaled(values: Array, unit: float) -> Array:
+    """Return values in other units, in place: they may be most of the memory."""
+    if unit != 1.0:
+        values *= unit
+    return values
+
+
 def grams(record: dict[str, Any], rescaling: Rescaling) -> dict[str, Any]:
     """Return C1 and C2 back in the user's units, where they were recorded."""
     if "input_gram" not in record:
         return {}
     first, second = rescaling.learning_rates
     return {
-        "input_gram": first * record["input_gram"],
-        "output_gram": second * record["output_gram"],
+        "input_gram": scaled(record["input_gram"], first),
+        "output_gram": scaled(record["output_gram"], second),
     }
 
 

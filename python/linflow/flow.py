@@ -265,6 +265,8 @@ def gradient_flow(
             (f"init must have {needed} hidden units or more", units, units >= needed),
         )
     _check_memory(
+        task,
+        method,
         len(points),
         top,
         (task.shape[0] * task.shape[1] if save_product else 0)
@@ -342,18 +344,29 @@ def _located(
     return events_of.of_modes(located, shown)
 
 
+_STATES = {"auto": 24, "dop853": 24, "splitting": 24, "etdrk4": 21}
+"""Vectors as large as the layers that a method holds at its peak; 16 in others."""
+
+
 def _check_memory(
+    task: Task,
+    method: str,
     points: int,
     top: int,
     kept: int,
     state: int,
     precision: Literal["float64", "float32"],
 ) -> None:
-    """Refuse a run whose save points and workspace (22 states) would not fit."""
+    """Refuse a run whose save points and workspace would not fit.
+
+    The workspace as measured; beside states, output maps: those of the task, of the
+    cost, and of save points in a step.
+    """
     word = np.dtype(precision).itemsize
+    workspace = _STATES.get(method, 16) * state + 17.0 * task.shape[0] * task.shape[1]
     validate.memory(
         f"a flow with {points} save points",
-        points * (24.0 + 8.0 * top + word * kept) + 22.0 * word * state,
+        points * (24.0 + 8.0 * top + word * kept) + word * workspace,
         "give fewer times, or keep less at each",
     )
 

@@ -93,6 +93,7 @@ n_threads, progress, callback
         save_gram=save_gram,
         dtype=dtype,
         n_threads=n_threads,
+        matrices=(5, 2),
     )
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
     network = initial_network(init, task, rng)

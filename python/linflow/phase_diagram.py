@@ -43,6 +43,7 @@ TASKS = 2**28  # bytes of the tasks of a batch
 FLOWS = ("gradient_flow", "closed_form")
 METHODS = ("auto", "euler", "rk4")
 DYNAMICS = ("gradient_descent", *FLOWS, "self_consistent", "lazy", "balanced")
+MATRICES = {"gradient_flow": 120, "closed_form": 40}  # of d x d a thread; 25 in others
 
 
 def phase_diagram(
@@ -240,9 +241,10 @@ def phase_diagram(
         batch = validate.integer("batch", batch, at_least=1)
     threads = n_threads or core.default_threads()
     root = streams.root(rng)
+    matrices = sum(MATRICES.get(kind, 25) for kind in (dynamics, distance_to) if kind)
     validate.memory(
         f"runs of {d} x {d} in {threads} threads",
-        8.0 * d * d * 15 * threads,
+        float(np.dtype(precision).itemsize) * d * d * matrices * threads,
         "lower d or n_threads",
     )
     validate.memory(

@@ -337,4 +337,7 @@ def _grams(
     """
     C1, C2 = grams.of_products(unit * record["product"], law)
     first, second = rescaling.learning_rates
-    return {"input_gram": first * C1, "output_gram": second * C2}
+    return {
+        "input_gram": solved.scaled(C1, first),
+        "output_gram": solved.scaled(C2, second),
+    }
