@@ -233,7 +233,7 @@ def error_bound(
     overlap = start_size / np.sqrt(target.size)
     reached = modes.curves([end], overlap, values, kappa)[0]
     ratio = sum(target.shape) / start.width
-    error = neglected(levels.residual, kappa, values, reached, ratio)
+    error = float(neglected(levels.residual, kappa, values, reached, ratio))
     if levels.mu > 0 and start.width < min(target.shape):
         tail = np.linalg.svd(last.astype(np.float64), compute_uv=False)
         size = max(float(np.linalg.norm(values)), start_size)
@@ -242,17 +242,25 @@ def error_bound(
 
 
 def neglected(
-    residual: float, kappa: float, values: Array, reached: Array, ratio: float
-) -> float:
+    residual: Array | float,
+    kappa: Array | float,
+    values: Array,
+    reached: Array,
+    ratio: Array | float,
+) -> Array:
     """Return ``narrow learned min(1, kappa / s_1*) rho`` of `error_bound`.
 
-    From the target's singular values, what the modes reach of them, and n / w.
+    From the target's singular values, what the modes reach of them, and n / w; of one
+    network, or of many at once, with modes along the last axis.
     """
-    error = residual * (1.0 if kappa >= values[0] else kappa / values[0])
+    top = values[..., 0]
+    share = np.minimum(kappa, top) / np.where(top > 0, top, 1.0)
+    share = np.where(kappa >= top, 1.0, share)
     fractions = np.ones_like(values)  # of a mode whose target is 0: it only decays
     np.divide(reached, values, out=fractions, where=values > 0)
-    error *= float(np.sqrt(np.mean(np.minimum(fractions, 1.0) ** 2)))
-    return float(error * min(3.0, max(1.0, ratio) ** 1.5))
+    learned = np.sqrt(np.mean(np.minimum(fractions, 1.0) ** 2, axis=-1))
+    narrow = np.minimum(3.0, np.maximum(1.0, ratio) ** 1.5)
+    return np.asarray(residual * share * learned * narrow)
 
 
 def _given(

@@ -175,27 +175,51 @@ class DiagramWork:
         times J freely: with c = n / w and equal variances its moments are w^2 and
         (1 + 2c) w^4, in units of the variance, and so rho^2 = 2c / (1 + 2c).
         """
-        spectra = [
-            _values(self.d, self.rank, self.noise, self.root.child(seed))
-            for seed in seeds.tolist()
-        ]
+        spectra = np.array(
+            [
+                _values(self.d, self.rank, self.noise, self.root.child(seed))
+                for seed in seeds.tolist()
+            ]
+        )
         times = cells["step_size"] * record["best_step"]
         out = np.full(times.size, np.nan)
-        for i in np.flatnonzero(np.isfinite(times)):
-            values, width = spectra[cells["task"][i]], cells["width"][i]
-            ratio = 2 * self.d / width
-            kappa = width * cells["variance1"][i]
-            overlap = np.sqrt(width) * cells["variance1"][i]  # of each mode at first
-            reached = modes.curves([times[i]], overlap, values, kappa)[0]
-            rho = np.sqrt(2 * ratio / (1 + 2 * ratio))
-            error = neglected(rho, kappa, values, reached, ratio)
-            if width < self.d:
-                size = max(float(np.linalg.norm(values)), overlap * self.d)
-                # A(0) has rank w: what comes after grows from nothing.
-                beyond = modes.curves([times[i]], 0.0, values[int(width) :], kappa)
-                error += float(np.linalg.norm(beyond)) / size
-            out[i] = 2 * error + 1e-12
+        known = np.flatnonzero(np.isfinite(times))
+        for some in np.array_split(known, 1 + known.size * self.d // 2**20):
+            width = cells["width"][some]
+            out[some] = _error_bounds(
+                spectra[cells["task"][some]],
+                width,
+                width * cells["variance1"][some],
+                times[some],
+            )
         return out
+
+
+def _error_bounds(values: Array, width: Array, kappa: Array, times: Array) -> Array:
+    """Return the estimates of cells with targets of some singular values, in rows."""
+    d = values.shape[1]
+    overlap = kappa / np.sqrt(width)  # of each mode at first
+    ratio = 2 * d / width
+    rho = np.sqrt(2 * ratio / (1 + 2 * ratio))
+    reached = _curves(overlap, values, kappa, times)
+    error = neglected(rho, kappa, values, reached, ratio)
+    narrow = width < d
+    # A(0) has rank w: what comes after grows from nothing.
+    after = values[narrow]
+    after = _curves(np.zeros(len(after)), after, kappa[narrow], times[narrow])
+    after[np.arange(d) < width[narrow, np.newaxis].astype(int)] = 0
+    size = np.maximum(np.linalg.norm(values, axis=1), overlap * d)
+    error[narrow] += np.linalg.norm(after, axis=1) / size[narrow]
+    return 2 * error + 1e-12
+
+
+def _curves(starts: Array, values: Array, kappa: Array, times: Array) -> Array:
+    """Return modes in rows, each row at its time: in units in which that is 1."""
+    unit = np.where(times > 0, times, 1.0)[:, np.newaxis]
+    starts = np.broadcast_to(starts[:, np.newaxis], values.shape)
+    kappa = kappa[:, np.newaxis]
+    later = modes.curves([1.0], unit * starts, unit * values, unit * kappa)[0] / unit
+    return np.where(times[:, np.newaxis] > 0, later, starts)
 
 
 @functools.lru_cache(maxsize=4)
