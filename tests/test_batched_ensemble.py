@@ -137,11 +137,13 @@ def test_ranks_are_those_of_all_singular_values(
 
 
 @pytest.mark.parametrize("size", [1e-160, 1.0, 1e150])
-def test_ranks_of_maps_of_any_size(size: float) -> None:
-    """The first column of the target learned from zero; nothing learned has no rank."""
+@pytest.mark.parametrize("map_size", [1e-90, 1.0, 1e85])
+def test_ranks_of_maps_of_any_size(size: float, map_size: float) -> None:
+    """One direction of the target learned from zero; nothing learned has no rank."""
     case = make((6, 4), 9) | {"values": False}
     case["stop"] = stop.combine(stop.max_steps(1), None, has_truth=True)
     case["noises"] = [np.zeros_like(noise, order="F") for noise in case["noises"]]
+    case["targets"] = [map_size * target for target in case["targets"]]
     case["width"] = np.ones(9)
     case["variance1"] = np.full(9, size)
     case["variance2"] = np.zeros(9)

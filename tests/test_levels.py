@@ -9,6 +9,7 @@ import pytest
 
 import linflow as lf
 import reference_riccati as ref
+from linflow._core import levels as core
 
 LAMS = [-50.0, -3.0, -1e-9, 0.0, 1e-9, 0.5, 2.0, 50.0]
 SHAPES = [(3, 5), (5, 3), (1, 4), (4, 1), (3, 3)]
@@ -121,6 +122,33 @@ def test_residual_is_conserved_by_the_flow(rng: np.random.Generator) -> None:
     after = lf.two_level(lf.Network(*ref.weights(T, W1, W2, [3.0])[0]))
     assert not before.exact
     np.testing.assert_allclose(after[:3], before[:3], rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (3, 7), (1, 1)])
+@pytest.mark.parametrize("scales", [(1.0, 1.0), (0.2, 3.0), (3.0, 0.2)])
+def test_levels_from_traces_are_those_from_eigenvalues(
+    shape: tuple[int, int], scales: tuple[float, float], rng: np.random.Generator
+) -> None:
+    """What plans the splitting, by power sums; also where mu is cut off at 0."""
+    found = []
+    for units in (sum(shape), sum(shape) + 5, 1000):
+        W1 = scales[0] * rng.normal(size=(units, shape[1])) / np.sqrt(units)
+        W2 = scales[1] * rng.normal(size=(shape[0], units)) / np.sqrt(units)
+        levels = lf.two_level(lf.Network(W1, W2))
+        found.append(levels.mu)
+        # The square of the residual is a difference.
+        ours = core.fitted_levels(W1.T, W2)
+        np.testing.assert_allclose(ours[:2], levels[:2], rtol=1e-9, atol=1e-12)
+        assert ours[2] ** 2 == pytest.approx(levels.residual**2, rel=1e-9, abs=1e-13)
+    assert max(found) > 0 or scales != (1.0, 1.0)
+
+
+def test_one_level_from_traces() -> None:
+    """Of a balanced network, which leaves mu = 0 and directions at zero."""
+    for lam in (0.7, -0.7):
+        network = lf.Balanced(2, lam=lam, size=0.3).sample((4, 5), rng=0)
+        found = core.fitted_levels(network.W1.T, network.W2)
+        np.testing.assert_allclose(found, [lam, 0.0, 0.0], atol=1e-7)
 
 
 @pytest.mark.parametrize("size", [1e-70, 1e-45, 1e39, 1e70])

@@ -95,6 +95,19 @@ def test_a_target_without_noise() -> None:
     assert relative(found.product, exact.product) < 1e-5
 
 
+def test_matrices_that_are_inverted_by_halves() -> None:
+    task = lf.low_rank_task((40, 75), rank=2, rng=0)
+    network = lf.Gaussian(1e3, 1e-3).sample(task, 0)
+    found = run(network, task, rtol=1e-6, times=[0.0, 0.05, 0.2])
+    exact = run(network, task, rtol=1e-10, times=[0.0, 0.05, 0.2], method="dop853")
+    assert found.product is not None
+    assert exact.product is not None
+    assert relative(found.product, exact.product) < 1e-6
+    assert isinstance(found.network, lf.Network)
+    assert isinstance(exact.network, lf.Network)
+    assert relative(found.network.gram, exact.network.gram) < 1e-6 * found.steps
+
+
 def test_order_four() -> None:
     """Of the extrapolated solution, by steps of equal size: one for each save point."""
     network = lf.Gaussian(40, 0.05).sample(TASK, 0)

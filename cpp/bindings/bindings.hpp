@@ -11,6 +11,7 @@
 #include <pybind11/stl.h>
 
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,9 @@ void bind_spectrum(py::module_& module);
 void bind_descent(py::module_& module);
 void bind_layer_descent(py::module_& module);
 void bind_cost(py::module_& module);
+void bind_levels(py::module_& module);
+void bind_nodes(py::module_& module);
+void bind_exponential(py::module_& module);
 void bind_flow(py::module_& module);
 void bind_self_consistent(py::module_& module);
 void bind_lazy(py::module_& module);

@@ -13,6 +13,9 @@ PYBIND11_MODULE(LINFLOW_MODULE, module) {
   bind_descent(module);
   bind_layer_descent(module);
   bind_cost(module);
+  bind_levels(module);
+  bind_nodes(module);
+  bind_exponential(module);
   bind_flow(module);
   bind_self_consistent(module);
   bind_lazy(module);

@@ -1,0 +1,3 @@
+from linflow._core import Array
+
+def phi_functions(z: Array, float32: bool = False) -> Array: ...

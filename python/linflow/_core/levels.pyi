@@ -1,0 +1,3 @@
+from linflow._core import Array
+
+def fitted_levels(X: Array, Y: Array) -> tuple[float, float, float]: ...
