@@ -233,6 +233,26 @@ def test_integrated_flow_equals_the_public_function(
     assert forms == {"gram", "factors"}
 
 
+def test_cells_whose_splitting_fails_are_integrated() -> None:
+    """One network in fifteen of these makes K singular within a long step."""
+    loose, tight = (
+        lf.phase_diagram(
+            6,
+            1,
+            [-4.0],
+            [1.4],
+            seeds=60,
+            dynamics="gradient_flow",
+            protocol={"step_size": 1e-2, "max_steps": 2000},
+            rtol=rtol,
+            progress=False,
+        )
+        for rtol in (1e-4, 1e-9)
+    )
+    assert set(loose.status.values.flat) == {lf.Status.REACHED_END}
+    np.testing.assert_allclose(loose.min_test_error, tight.min_test_error, rtol=1e-3)
+
+
 def test_integrated_flow_by_the_rules_of_the_protocol() -> None:
     """At 1e-4 the picture is that of 1e-8, and the closure is near where it is wide."""
     fine = lf.phase_diagram(**FLOW_GRID, rtol=1e-8, distance_to="closed_form")
