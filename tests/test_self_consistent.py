@@ -10,6 +10,7 @@ import pytest
 import linflow as lf
 import reference
 import reference_riccati as ref
+from linflow._core import closed_form as core
 
 if TYPE_CHECKING:
     from linflow._core import Array
@@ -202,3 +203,15 @@ def test_bad_input() -> None:
     for words in (neither, both):
         with pytest.raises(ValueError, match=r"times .* or step_size .* must be given"):
             lf.self_consistent(task, weights, kappa=1, **words)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (1, 1)])
+@pytest.mark.parametrize("lam", [0.0, 1.3, -1.3])
+@pytest.mark.parametrize("mu", [1e-6, 0.5])
+def test_factors_of_the_formula(
+    shape: tuple[int, int], lam: float, mu: float, rng: np.random.Generator
+) -> None:
+    A = rng.normal(size=shape)
+    Q = np.vstack(core.self_consistent_factors(np.asfortranarray(A), lam, mu))
+    expected = ref.self_consistent_start(A, lam, np.sqrt(mu + lam**2 / 4))
+    np.testing.assert_allclose(Q @ Q.T, expected @ expected.T, rtol=0, atol=1e-13)
