@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -259,6 +260,22 @@ def test_a_diagram_of_diverged_cells(
     huge += ["--out", str(tmp_path / "map")]
     assert main(["phase-diagram", *SMALL, "--d", "8", "--rank", "2", *huge]) == 0
     assert "no minimal test error is known" in capsys.readouterr().out
+
+
+def test_output_that_nobody_reads_is_no_error() -> None:
+    """As with a pipe to head, which has seen enough."""
+    code = "import sys; from linflow.cli import main; sys.exit(main(['info']))"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 @pytest.mark.parametrize("command", [[], ["--help"], ["phase-diagram", "--help"]])
