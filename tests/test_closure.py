@@ -175,3 +175,16 @@ def test_single_precision() -> None:
         assert double is not None
         assert single is not None
         assert np.abs(double - single).max() < 2e-4 * np.abs(task.target).max()
+
+
+def test_errors_add_up_where_a_closure_goes_on() -> None:
+    """Two halves are estimated no better than the whole."""
+    task, init = lf.low_rank_task((9, 7), 2, rng=0), lf.Gaussian(40, 1e-2)
+    whole = lf.closed_form(task, init, times=[0, 0.1], rng=0)
+    first = lf.closed_form(task, init, times=[0, 0.05], rng=0)
+    second = lf.closed_form(task, first.network, times=[0, 0.05])
+    assert whole.error_bound is not None
+    assert first.error_bound is not None
+    assert second.error_bound is not None
+    assert first.error_bound < whole.error_bound < second.error_bound
+    np.testing.assert_allclose(second.last_product, whole.last_product, atol=1e-10)
