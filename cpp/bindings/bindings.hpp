@@ -30,7 +30,7 @@ void bind_layer_descent(py::module_& module);
 void bind_cost(py::module_& module);
 void bind_levels(py::module_& module);
 void bind_nodes(py::module_& module);
-void bind_exponential(py::module_& module);
+void bind_phi_functions(py::module_& module);
 void bind_flow(py::module_& module);
 void bind_self_consistent(py::module_& module);
 void bind_lazy(py::module_& module);

@@ -15,7 +15,7 @@ PYBIND11_MODULE(LINFLOW_MODULE, module) {
   bind_cost(module);
   bind_levels(module);
   bind_nodes(module);
-  bind_exponential(module);
+  bind_phi_functions(module);
   bind_flow(module);
   bind_self_consistent(module);
   bind_lazy(module);

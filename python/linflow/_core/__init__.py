@@ -52,7 +52,7 @@ for _noun in (
     "cost",
     "levels",
     "nodes",
-    "exponential",
+    "phi_functions",
     "flow",
     "self_consistent",
     "lazy",

@@ -1,4 +1,4 @@
-#include "linflow/exponential.hpp"
+#include "linflow/phi_functions.hpp"
 
 #include "bindings.hpp"
 
@@ -18,9 +18,9 @@ template <class Scalar> Matrix<double> phi_functions(const Vector<double>& z) {
 
 } // namespace
 
-void bind_exponential(py::module_& module) {
-  auto exponential = module.def_submodule("exponential", "Exponential differencing.");
-  exponential.def(
+void bind_phi_functions(py::module_& module) {
+  auto submodule = module.def_submodule("phi_functions", "Weights of exponentials.");
+  submodule.def(
       "phi_functions",
       [](const Vector<double>& z, bool float32) {
         return float32 ? phi_functions<float>(z) : phi_functions<double>(z);
