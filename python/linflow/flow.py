@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from linflow import _callback as callbacks
+from linflow import _flow_memory as memory
 from linflow import _grams as grams
 from linflow import _progress as progress_bar
 from linflow import _validate as validate
@@ -264,7 +265,7 @@ def gradient_flow(
             ("init must have two layers", len(layers), len(layers) == 2),
             (f"init must have {needed} hidden units or more", units, units >= needed),
         )
-    _check_memory(
+    memory.check(
         task,
         method,
         len(points),
@@ -342,33 +343,6 @@ def _located(
         return located
     shown = crossing_times(record["times"], values, kappa)
     return events_of.of_modes(located, shown)
-
-
-_STATES = {"auto": 24, "dop853": 24, "splitting": 24, "etdrk4": 21}
-"""Vectors as large as the layers that a method holds at its peak; 16 in others."""
-
-
-def _check_memory(
-    task: Task,
-    method: str,
-    points: int,
-    top: int,
-    kept: int,
-    state: int,
-    precision: Literal["float64", "float32"],
-) -> None:
-    """Refuse a run whose save points and workspace would not fit.
-
-    The workspace as measured; beside states, output maps: those of the task, of the
-    cost, and of save points in a step.
-    """
-    word = np.dtype(precision).itemsize
-    workspace = _STATES.get(method, 16) * state + 17.0 * task.shape[0] * task.shape[1]
-    validate.memory(
-        f"a flow with {points} save points",
-        points * (24.0 + 8.0 * top + word * kept) + word * workspace,
-        "give fewer times, or keep less at each",
-    )
 
 
 def _trajectory(
