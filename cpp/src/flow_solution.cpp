@@ -18,6 +18,10 @@ constexpr double kLooks = 45.0;
 // right-hand sides.
 constexpr double kMostKappa = 0.02;
 
+// d_in + d_out below which explicit methods, which make more steps, have less to do
+// beside products.
+constexpr Index kSmallest = 80;
+
 // Beyond it steps are far shorter than the plan's: errors limit them, not growth.
 constexpr double kFinest = 1.3;
 
@@ -123,6 +127,8 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
                                    double rtol)
     : horizon_(horizon) {
   const double epsilon = std::numeric_limits<Scalar>::epsilon();
+  const bool differencing =
+      X.rows() + Y.rows() >= kSmallest && rtol >= finest_exponential(0.0);
   const double kappa = 0.5 * (mean_square<Scalar>(X) + mean_square<Scalar>(Y));
   const auto size = static_cast<double>(task.modes().basis->values.norm());
   QuadraticCost<Scalar> cost({task.objective().target(), std::nullopt, {}, {}, 1.0});
@@ -143,7 +149,8 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
                               .looks = kLooks,
                               .until_best = until_best,
                               .rtol = rtol,
-                              .integrable = flow.keeps_positivity(least, 5.0 * rtol)});
+                              .integrable = flow.keeps_positivity(least, 5.0 * rtol),
+                              .differencing = differencing});
       if (plan.sound() && plan.long_enough() && plan.pays && plan.fineness < kFinest) {
         options_ = plan.steps({.rtol = rtol});
         options_.most_steps *= 2.0; // made again, looks would be made again too
@@ -153,7 +160,7 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
     }
   }
   flow_.reset();
-  if (rtol < finest_exponential(0.0)) {
+  if (!differencing) {
     return;
   }
   modes_ = &task.leading();

@@ -14,7 +14,8 @@ struct SplitRequest {
   bool until_best = false; // it is likely to end soon after the first modes are learned
   bool whole = false;      // A itself is to be seen, not just its errors
   double rtol = 1e-6;
-  bool integrable = true; // in Gram form; else in factors, at twice the cost
+  bool integrable = true;   // in Gram form; else in factors, at twice the cost
+  bool differencing = true; // there (exponential.hpp); else by explicit methods
 };
 
 template <class Scalar> struct SplitPlan {
