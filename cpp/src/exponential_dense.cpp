@@ -25,6 +25,7 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
   for_parts(
       [&](Index j, Index i, Index n) {
         z_ = (last_.col(j).segment(i, n).array() / middle_.col(j).segment(i, n).array())
+                 .max(Scalar(0)) // of a difference, which rounding may leave negative
                  .min(Scalar(1));
         out(j, i, n) += N(step, 1, j, i, n) + z_ * left(j, i, n);
       },

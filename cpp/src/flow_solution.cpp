@@ -131,11 +131,15 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
       X.rows() + Y.rows() >= kSmallest && rtol >= finest_exponential(0.0);
   const double kappa = 0.5 * (mean_square<Scalar>(X) + mean_square<Scalar>(Y));
   const auto size = static_cast<double>(task.modes().basis->values.norm());
+  const bool may_split = kappa < kMostKappa * size;
+  if (!may_split && !differencing) {
+    return;
+  }
   QuadraticCost<Scalar> cost({task.objective().target(), std::nullopt, {}, {}, 1.0});
   GramFlow<Scalar> plain(cost);
   Vector<Scalar> state;
   plain.pack(X, Y, state);
-  if (kappa < kMostKappa * size) {
+  if (may_split) {
     modes_ = &task.modes();
     flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
     auto& flow = flow_->flow;
