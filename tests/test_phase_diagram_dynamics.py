@@ -292,6 +292,22 @@ def test_active_cells_in_long_steps() -> None:
     )
 
 
+def test_wide_cells_by_exponential_differencing() -> None:
+    """From d_in + d_out = 80 on; beyond rtol 2e-8 all cells are explicit ones."""
+    words: dict[str, Any] = FLOW_GRID | {
+        "d": 44,
+        "gamma_sigma2": [-2.0, -1.5, -0.8],
+        "gamma_w": [1.6, 2.0, 2.6],
+    }
+    fine = lf.phase_diagram(**words, rtol=1e-9)
+    coarse = lf.phase_diagram(**words, rtol=1e-4)
+    assert float(abs(coarse.min_test_error - fine.min_test_error).max()) > 1e-9
+    np.testing.assert_array_equal(coarse.status, fine.status)
+    np.testing.assert_allclose(coarse.steps, fine.steps, atol=1)
+    np.testing.assert_allclose(coarse.min_test_error, fine.min_test_error, atol=3e-4)
+    np.testing.assert_allclose(coarse.stable_rank, fine.stable_rank, rtol=2e-3)
+
+
 def test_rules_of_the_protocol_stop_a_flow() -> None:
     keywords = GRID | {"protocol": "published", "gamma_w": [1.4, 2.5]}
     for name in DYNAMICS:
