@@ -4,8 +4,46 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace linflow {
+namespace {
+
+// κe^u of a = κ sinh u, and κe^{−u}.
+struct Exponentials {
+  Exponentials(double a, double kappa) {
+    const double far = std::hypot(a, kappa) + std::abs(a);
+    const double near = far > 0.0 ? kappa * (kappa / far) : 0.0;
+    up = a < 0.0 ? near : far;
+    down = a < 0.0 ? far : near;
+  }
+  double up, down;
+};
+
+// ln((s − a)/(s − a0)) and u − u0, without differences of what is nearly equal.
+struct Growth {
+  Growth(double target, double kappa, double a0, double a, double time) {
+    const double R = std::hypot(target, kappa);
+    if (R == 0.0) {
+      gap = -std::log1p(2.0 * std::abs(a0) * time);
+      u = std::copysign(1.0, a0) * gap;
+      return;
+    }
+    const Exponentials first(a0, kappa);
+    const Exponentials now(a, kappa);
+    const double top = target + R; // e^u at the end
+    const double learned = -std::expm1(-2.0 * R * time);
+    const double left = 1.0 - learned;
+    const double below = std::max(2.0 * R + (first.up - top) * learned,
+                                  std::numeric_limits<double>::min());
+    gap = -2.0 * R * time - std::log(below / (2.0 * R)) +
+          std::log((top + now.down) / (top + first.down));
+    u = std::log((top + kappa * (kappa / top) * left + first.down * learned) / below);
+  }
+  double gap, u;
+};
+
+} // namespace
 
 template <class Scalar>
 void ExactModes::begin(const GramFlow<Scalar>& flow,
@@ -31,10 +69,19 @@ void ExactModes::at(double time, std::vector<ExactMode>& out) const {
     const double m = std::hypot(a, start.kappa);
     const double sum = m + start.half_trace;
     const double gap = a - start.target;
-    out.push_back({gap,
-                   -2.0 * m * gap,
-                   sum > 0.0 ? (a - start.value) * ((a + start.value) / sum) : 0.0,
-                   -2.0 * a * gap});
+    const Growth growth(start.target, start.kappa, start.value, a, time);
+    ExactMode mode;
+    mode.value = a;
+    mode.gap = gap;
+    mode.slope = -2.0 * m * gap;
+    mode.half_trace = m;
+    mode.grown = sum > 0.0 ? (a - start.value) * ((a + start.value) / sum) : 0.0;
+    mode.gram_slope = -2.0 * a * gap;
+    mode.up = -gap - m;
+    mode.down = gap - m;
+    mode.went_up = 0.5 * (growth.gap + growth.u);
+    mode.went_down = 0.5 * (growth.gap - growth.u);
+    out.push_back(mode);
   }
 }
 

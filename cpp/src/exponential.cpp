@@ -14,6 +14,8 @@ constexpr double kMostDecay = 16.0;
 constexpr double kMostSpread = 2.5;
 // The latter over the former: beyond, some directions hardly decay at all.
 constexpr double kMostUneven = 0.75;
+// Exponent of growth in a step that holds none of the end of growth.
+constexpr double kMostGrowth = 40.0;
 
 // Reach of the spectrum about the diagonal, where what is beside it is random (a semi-
 // circle): without the first rows and columns.
@@ -33,228 +35,245 @@ double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without)
 
 template <class Scalar>
 ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow, Index modes)
-    : flow_(flow), count_(modes) {}
+    : flow_(flow), count_(modes), coordinates_(flow, modes) {}
+
+template <class Scalar>
+void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
+  out.out = -lazy_.out;
+  out.in = -lazy_.in;
+  for (std::size_t i = 0; i < modes.size(); ++i) {
+    out.out[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].down);
+    out.in[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].up);
+  }
+}
+
+template <class Scalar>
+void ExponentialMethod<Scalar>::scale(const Modes& modes,
+                                      double time,
+                                      Sides& out) const {
+  out.out.setOnes(lazy_.out.size());
+  out.in.setOnes(lazy_.in.size());
+  for (std::size_t i = 0; i < modes.size(); ++i) {
+    const auto k = static_cast<Index>(i);
+    const auto chi = [time](Scalar mean, double went) {
+      return static_cast<Scalar>(std::exp(static_cast<double>(mean) * time - went));
+    };
+    out.out[k] = chi(mean_.out[k], modes[i].went_down);
+    out.in[k] = chi(mean_.in[k], modes[i].went_up);
+  }
+}
+
+template <class Scalar>
+void ExponentialMethod<Scalar>::take(const Modes& modes, Vector<Scalar>& y) {
+  auto [A, C1, C2] = flow_.mutable_blocks(y);
+  const Index rows = A.rows() - std::min(active_, A.rows());
+  const Index columns = A.cols() - std::min(active_, A.cols());
+  A.bottomRightCorner(rows, columns) -= flow_.target().bottomRightCorner(rows, columns);
+  for (Index i = 0; i < count_; ++i) {
+    A(i, i) -= static_cast<Scalar>(in_A(modes, i));
+    const auto grown = static_cast<Scalar>(modes[static_cast<std::size_t>(i)].grown);
+    const bool whole = i < active_;
+    C1(i, i) -= grown + (whole ? lazy_.in[i] : Scalar(0));
+    C2(i, i) -= grown + (whole ? lazy_.out[i] : Scalar(0));
+  }
+  coordinates_.to(y);
+}
+
+template <class Scalar>
+void ExponentialMethod<Scalar>::give(const Modes& modes, Vector<Scalar>& y) {
+  coordinates_.from(y);
+  auto [A, C1, C2] = flow_.mutable_blocks(y);
+  const Index rows = A.rows() - std::min(active_, A.rows());
+  const Index columns = A.cols() - std::min(active_, A.cols());
+  A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
+  for (Index i = 0; i < count_; ++i) {
+    A(i, i) += static_cast<Scalar>(in_A(modes, i));
+    const auto grown = static_cast<Scalar>(modes[static_cast<std::size_t>(i)].grown);
+    const bool whole = i < active_;
+    C1(i, i) += grown + (whole ? lazy_.in[i] : Scalar(0));
+    C2(i, i) += grown + (whole ? lazy_.out[i] : Scalar(0));
+  }
+}
+
+template <class Scalar>
+void ExponentialMethod<Scalar>::nonlinear(const Modes& modes,
+                                          const Vector<Scalar>& delta,
+                                          const Sides* scale,
+                                          VectorOut<Scalar> slope) {
+  auto [dA, dC1, dC2] = flow_.mutable_blocks(slope);
+  for (Index i = 0; i < count_; ++i) {
+    const auto& mode = modes[static_cast<std::size_t>(i)];
+    dA(i, i) -= static_cast<Scalar>(mode.slope);
+    dC1(i, i) -= static_cast<Scalar>(mode.gram_slope);
+    dC2(i, i) -= static_cast<Scalar>(mode.gram_slope);
+  }
+  coordinates_.to(slope);
+  rates(modes, rate_);
+  for_parts(
+      [&](const Part& part) {
+        auto out = slope.segment(part.at, part.size).array();
+        out -= (rows(rate_, part) + column(rate_, part)) * entries(delta, part);
+        if (scale != nullptr) {
+          out *= column(*scale, part) * rows(*scale, part);
+        }
+      },
+      [&](const Part& part) {
+        slope.segment(part.at, part.size).array() +=
+            (rows(lazy_, part) + column(lazy_, part)) * entries(delta, part);
+      },
+      [](const Part&) {});
+}
 
 template <class Scalar>
 bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolerance) {
   const auto [A, C1, C2] = flow_.blocks(step.y);
-  const auto F = flow_.blocks(step.slopes.col(0)).A;
   exact_.template begin<Scalar>(flow_, step.y, count_);
   exact_.at(0.0, at_start_);
-  out_rate_ = C2.diagonal().array().max(Scalar(0));
-  in_rate_ = C1.diagonal().array().max(Scalar(0));
-  G_ = A - flow_.target();
-  const auto left = static_cast<double>(G_.norm());
-  N_.resize(A.rows(), A.cols());
-  for (Index j = 0; j < A.cols(); ++j) {
-    if (j < count_) {
-      G_(j, j) = 0;
-    }
-    N_.col(j) = F.col(j).array() + (out_rate_ + in_rate_[j]) * G_.col(j).array();
-    if (j < count_) {
-      N_(j, j) -= static_cast<Scalar>(at_start_[j].slope);
-    }
-  }
+  lazy_.out = C2.diagonal().array().max(Scalar(0));
+  lazy_.in = C1.diagonal().array().max(Scalar(0));
   active_ = exact_.active();
   const auto fastest = [this](const Column& rate) {
     const Index lazy = rate.size() - active_;
     return lazy > 0 ? static_cast<double>(rate.tail(lazy).maxCoeff()) : 0.0;
   };
-  decay_ = fastest(out_rate_) + fastest(in_rate_);
+  decay_ = fastest(lazy_.out) + fastest(lazy_.in);
   const double spread =
       spectral_spread<Scalar>(C2, active_) + spectral_spread<Scalar>(C1, active_);
-  const bool done = 2.0 * left <= tolerance;
+  const bool done = 2.0 * static_cast<double>((A - flow_.target()).norm()) <= tolerance;
+  const Index all = std::max(A.rows(), A.cols());
   if (done || !(spread <= kMostUneven * decay_)) {
-    active_ = std::max(A.rows(), A.cols());
+    active_ = all;
   }
-  longest_ = active_ < std::max(A.rows(), A.cols())
-                 ? std::min(kMostDecay / decay_, kMostSpread / spread)
-                 : std::numeric_limits<double>::infinity();
+  longest_ = active_ < all ? std::min(kMostDecay / decay_, kMostSpread / spread)
+                           : std::numeric_limits<double>::infinity();
+  double growth = 0.0;
+  for (const auto& mode : at_start_) {
+    growth = std::max(growth, mode.up);
+  }
+  longest_ = std::min(longest_, kMostGrowth / growth);
+  coordinates_.set_active(active_);
+  start_ = step.y;
+  take(at_start_, start_);
+  N_ = step.slopes.col(0);
+  nonlinear(at_start_, start_, nullptr, N_);
   return done;
 }
 
-template <class Scalar>
-void ExponentialMethod<Scalar>::prepare(const Step<Scalar>& step) {
-  const auto h = static_cast<Scalar>(step.h);
-  exact_.at(0.5 * step.h, at_middle_);
-  exact_.at(step.h, at_end_);
-  out_decay_ = (-h / 2 * out_rate_).exp();
-  in_decay_ = (-h / 2 * in_rate_).exp();
-  prepare_weights(h);
-}
-
-template <class Scalar> void ExponentialMethod<Scalar>::prepare_weights(Scalar h) {
-  for (auto* M : {&half_weight_, &first_, &middle_, &last_}) {
-    M->resize(G_.rows(), G_.cols());
+template <class Scalar> void ExponentialMethod<Scalar>::prepare(double h) {
+  exact_.at(0.5 * h, at_middle_);
+  exact_.at(h, at_end_);
+  mean_.out = -lazy_.out;
+  mean_.in = -lazy_.in;
+  for (std::size_t i = 0; i < at_end_.size(); ++i) {
+    mean_.out[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_down / h);
+    mean_.in[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_up / h);
   }
-  const auto weigh = [&](Index j, Index i, Index n) {
-    z_ = -h / 2 * (out_rate_.segment(i, n) + in_rate_[j]);
+  scale(at_middle_, 0.5 * h, scale_);
+  const auto step = static_cast<Scalar>(h);
+  half_decay_.out = (step / 2 * mean_.out).exp();
+  half_decay_.in = (step / 2 * mean_.in).exp();
+  lazy_decay_.out = (-step / 2 * lazy_.out).exp();
+  lazy_decay_.in = (-step / 2 * lazy_.in).exp();
+  for (auto* weights : {&half_weight_, &first_, &middle_, &last_}) {
+    weights->resize(flow_.size());
+  }
+  const auto weigh = [&](const Part& part) {
+    z_ = step / 2 * (rows(mean_, part) + column(mean_, part));
     phi_.compute(z_);
     const auto& phi0 = phi_.phi0;
     const auto& phi1 = phi_.phi1;
     const auto& phi2 = phi_.phi2;
     const auto& phi3 = phi_.phi3;
-    half_weight_.col(j).segment(i, n) = h / 2 * phi1;
+    place(half_weight_, part) = step / 2 * phi1;
     // At twice the argument.
     const auto one = phi1 * (phi0 + 1) / 2;
     const auto two = (phi1.square() + 2 * phi2) / 4;
     const auto three = (phi1 * phi2 + phi2 + 2 * phi3) / 8;
-    first_.col(j).segment(i, n) = h * (one - 3 * two + 4 * three);
-    middle_.col(j).segment(i, n) = h * (2 * two - 4 * three);
-    last_.col(j).segment(i, n) = h * (4 * three - two);
+    place(first_, part) = step * (one - 3 * two + 4 * three);
+    place(middle_, part) = step * (2 * two - 4 * three);
+    place(last_, part) = step * (4 * three - two);
   };
-  for_parts(weigh, [](Index, Index, Index) {});
+  for_parts(weigh, [](const Part&) {}, [](const Part&) {});
 }
 
 template <class Scalar>
-void ExponentialMethod<Scalar>::make_stage(const Step<Scalar>& step,
-                                           int stage,
-                                           Block<Scalar> A) const {
+void ExponentialMethod<Scalar>::make_stage(const Step<Scalar>& step, int stage) {
   const auto h = static_cast<Scalar>(step.h);
-  const auto part = [](const Matrix<Scalar>& M, Index j, Index i, Index n) {
-    return M.col(j).segment(i, n).array();
+  delta_.resize(flow_.size());
+  const auto N = [&](Index column, const Part& part) {
+    return entries(step, column, part);
   };
-  const auto differencing = [&](Index j, Index i, Index n) {
-    const auto decay = in_decay_[j] * out_decay_.segment(i, n);
-    const auto T = part(flow_.target(), j, i, n);
-    const auto G = part(G_, j, i, n);
-    const auto N0 = part(N_, j, i, n);
-    const auto half = part(half_weight_, j, i, n);
-    auto out = A.col(j).segment(i, n).array();
+  const auto differencing = [&](const Part& part) {
+    const auto decay = column(half_decay_, part) * rows(half_decay_, part);
+    const auto chi = column(scale_, part) * rows(scale_, part);
+    const auto D = entries(start_, part);
+    const auto N0 = entries(N_, part);
+    const auto half = entries(half_weight_, part);
+    auto out = place(delta_, part);
     if (stage == 1) {
-      out = T + decay * G + half * N0;
+      out = (decay * D + half * N0) / chi;
     } else if (stage == 2) {
-      out = T + decay * G + half * N(step, 1, j, i, n);
+      out = (decay * D + half * N(1, part)) / chi;
     } else if (stage == 3) { // from the first stage, of h/2
-      out = T + decay * (decay * G + half * N0) + half * (2 * N(step, 2, j, i, n) - N0);
+      out = decay * (decay * D + half * N0) + half * (2 * N(2, part) - N0);
     } else {
-      out = T + decay * (decay * G) + part(first_, j, i, n) * N0 +
-            part(middle_, j, i, n) * (N(step, 1, j, i, n) + N(step, 2, j, i, n)) +
-            part(last_, j, i, n) * N(step, 3, j, i, n);
+      out = decay * (decay * D) + entries(first_, part) * N0 +
+            entries(middle_, part) * (N(1, part) + N(2, part)) +
+            entries(last_, part) * N(3, part);
     }
   };
-  const auto lawson = [&](Index j, Index i, Index n) {
-    const auto decay = in_decay_[j] * out_decay_.segment(i, n);
-    const auto T = part(flow_.target(), j, i, n);
-    const auto G = part(G_, j, i, n);
-    const auto N0 = part(N_, j, i, n);
-    auto out = A.col(j).segment(i, n).array();
+  const auto lawson = [&](const Part& part) {
+    const auto decay = column(lazy_decay_, part) * rows(lazy_decay_, part);
+    const auto G = entries(start_, part);
+    const auto N0 = entries(N_, part);
+    auto out = place(delta_, part);
     if (stage == 1) {
-      out = T + decay * (G + h / 2 * N0);
+      out = decay * (G + h / 2 * N0);
     } else if (stage == 2) {
-      out = T + decay * G + h / 2 * N(step, 1, j, i, n);
+      out = decay * G + h / 2 * N(1, part);
     } else if (stage == 3) {
-      out = T + decay * (decay * G + h * N(step, 2, j, i, n));
+      out = decay * (decay * G + h * N(2, part));
     } else {
-      out = T +
-            decay * (decay * (G + h / 6 * N0) +
-                     h / 3 * (N(step, 1, j, i, n) + N(step, 2, j, i, n))) +
-            h / 6 * N(step, 3, j, i, n);
+      out = decay * (decay * (G + h / 6 * N0) + h / 3 * (N(1, part) + N(2, part))) +
+            h / 6 * N(3, part);
     }
   };
-  for_parts(differencing, lawson);
-}
-
-template <class Scalar>
-void ExponentialMethod<Scalar>::add(const Modes& modes,
-                                    double weight,
-                                    VectorOut<Scalar> y) const {
-  const bool whole = y.size() > flow_.visible();
-  const Index rows = flow_.d_out();
-  const Index columns = flow_.d_in();
-  Scalar* const C1 = y.data() + flow_.visible();
-  Scalar* const C2 = C1 + columns * columns;
-  for (Index i = 0; i < count_; ++i) {
-    y[i * (rows + 1)] += static_cast<Scalar>(modes[i].gap);
-    if (whole) {
-      const auto grown =
-          static_cast<Scalar>(modes[i].grown - weight * at_start_[i].gram_slope);
-      C1[i * (columns + 1)] += grown;
-      C2[i * (rows + 1)] += grown;
+  const auto plain = [&](const Part& part) {
+    const auto C = entries(start_, part);
+    const auto N0 = entries(N_, part);
+    auto out = place(delta_, part);
+    if (stage == 1) {
+      out = C + h / 2 * N0;
+    } else if (stage == 2) {
+      out = C + h / 2 * N(1, part);
+    } else if (stage == 3) {
+      out = C + h * N(2, part);
+    } else {
+      out = C + h / 6 * (N0 + 2 * (N(1, part) + N(2, part)) + N(3, part));
     }
-  }
-}
-
-template <class Scalar>
-void ExponentialMethod<Scalar>::make_state(const Step<Scalar>& step,
-                                           int stage,
-                                           VectorOut<Scalar> y) const {
-  const Index rest = flow_.size() - flow_.visible();
-  const auto h = static_cast<Scalar>(step.h);
-  const auto C = step.y.tail(rest);
-  const auto K = [&](Index column) { return step.slopes.col(column).tail(rest); };
-  make_stage(step, stage, flow_.mutable_blocks(y).A);
-  if (stage == 1) {
-    y.tail(rest) = C + h / 2 * K(0);
-  } else if (stage == 2) {
-    y.tail(rest) = C + h / 2 * K(1);
-  } else if (stage == 3) {
-    y.tail(rest) = C + h * K(2);
-  } else {
-    y.tail(rest) = C + h / 6 * (K(0) + Scalar(2) * (K(1) + K(2)) + K(3));
-  }
-  const double weight = stage == 1 ? step.h / 2 : stage == 4 ? step.h / 6 : 0.0;
-  add(stage < 3 ? at_middle_ : at_end_, weight, y);
-}
-
-template <class Scalar>
-void ExponentialMethod<Scalar>::slope(System<Scalar>& system,
-                                      Step<Scalar>& step,
-                                      Index column,
-                                      const Modes& modes) {
-  auto out = step.slopes.col(column);
-  system.slope(step.stage, out);
-  ++step.evaluations;
-  const auto A = flow_.blocks(step.stage).A;
-  const auto& T = flow_.target();
-  auto [N, K1, K2] = flow_.mutable_blocks(out);
-  for (Index j = 0; j < A.cols(); ++j) {
-    N.col(j).array() += (out_rate_ + in_rate_[j]) * (A.col(j) - T.col(j)).array();
-  }
-  for (Index i = 0; i < count_; ++i) {
-    const auto& mode = modes[i];
-    N(i, i) -= static_cast<Scalar>(mode.slope) +
-               (out_rate_[i] + in_rate_[i]) * static_cast<Scalar>(mode.gap);
-    K1(i, i) -= static_cast<Scalar>(mode.gram_slope);
-    K2(i, i) -= static_cast<Scalar>(mode.gram_slope);
-  }
+  };
+  for_parts(differencing, lawson, plain);
 }
 
 // The last stage and the end are both at t + h: the difference of N there, with the
 // weight of the former.
-template <class Scalar>
-double ExponentialMethod<Scalar>::error(Step<Scalar>& step) const {
-  const auto [A, C1, C2] = flow_.blocks(step.next);
-  const auto [F, K1, K2] = flow_.blocks(step.slopes.col(4));
-  auto out = flow_.mutable_blocks(step.stage);
-  const Index rest = flow_.size() - flow_.visible();
-  step.stage.tail(rest) = step.slopes.col(3).tail(rest) - step.slopes.col(4).tail(rest);
-  for (Index j = 0; j < A.cols(); ++j) {
-    auto left = out.A.col(j).array();
-    left = N(step, 3, j, 0, A.rows()) - F.col(j).array() -
-           (out_rate_ + in_rate_[j]) * (A.col(j) - flow_.target().col(j)).array();
-    if (j < count_) {
-      const auto& mode = at_end_[j];
-      left[j] += static_cast<Scalar>(mode.slope) +
-                 (out_rate_[j] + in_rate_[j]) * static_cast<Scalar>(mode.gap);
-      out.C1(j, j) += static_cast<Scalar>(mode.gram_slope);
-      out.C2(j, j) += static_cast<Scalar>(mode.gram_slope);
-    }
-  }
+template <class Scalar> double ExponentialMethod<Scalar>::error(Step<Scalar>& step) {
+  step.stage = step.slopes.col(4);
+  nonlinear(at_end_, delta_, nullptr, step.stage);
+  step.stage = step.slopes.col(3) - step.stage;
   const double sixth = step.h / 6.0;
-  const auto in_C = sixth * static_cast<double>(step.stage.tail(rest).norm());
-  double squared = in_C * in_C;
+  double squared = 0.0;
+  const auto plainly = [&](const Part& part) {
+    return sixth * sixth *
+           static_cast<double>(entries(step.stage, part).matrix().squaredNorm());
+  };
   for_parts(
-      [&](Index j, Index i, Index n) {
-        squared += static_cast<double>(out.A.col(j)
-                                           .segment(i, n)
-                                           .cwiseProduct(last_.col(j).segment(i, n))
-                                           .squaredNorm());
+      [&](const Part& part) {
+        squared += static_cast<double>(
+            (entries(step.stage, part) * entries(last_, part)).matrix().squaredNorm());
       },
-      [&](Index j, Index i, Index n) {
-        squared += sixth * sixth *
-                   static_cast<double>(out.A.col(j).segment(i, n).squaredNorm());
-      });
+      [&](const Part& part) { squared += plainly(part); },
+      [&](const Part& part) { squared += 2.0 * plainly(part); });
   return std::sqrt(squared);
 }
 
@@ -265,14 +284,21 @@ double ExponentialMethod<Scalar>::attempt(System<Scalar>& system,
   step.h = h;
   step.end_slope = 4;
   nodes_.clear();
-  prepare(step);
-  for (int stage = 1; stage <= 3; ++stage) {
-    make_state(step, stage, step.stage);
-    slope(system, step, stage, stage < 3 ? at_middle_ : at_end_);
+  prepare(h);
+  for (int stage = 1; stage <= 4; ++stage) {
+    const bool end = stage == 4;
+    const Modes& modes = stage < 3 ? at_middle_ : at_end_;
+    auto& state = end ? step.next : step.stage;
+    auto slope = step.slopes.col(stage);
+    make_stage(step, stage);
+    state = delta_;
+    give(modes, state);
+    system.slope(state, slope);
+    ++step.evaluations;
+    if (!end) {
+      nonlinear(modes, delta_, stage < 3 ? &scale_ : nullptr, slope);
+    }
   }
-  make_state(step, 4, step.next);
-  system.slope(step.next, step.slopes.col(4));
-  ++step.evaluations;
   return error(step);
 }
 

@@ -12,30 +12,25 @@ namespace linflow {
 template <class Scalar>
 double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
                                                Step<Scalar>& step) {
-  const Index rest = flow_.size() - flow_.visible();
-  const Index rows = flow_.d_out();
   auto middle = step.slopes.col(2);
   double squared = 0.0;
-  const auto left = [&](Index j, Index i, Index n) {
-    return step.stage.segment(j * rows + i, n).array();
-  };
-  const auto out = [&](Index j, Index i, Index n) {
-    return middle.segment(j * rows + i, n).array();
+  const auto left = [&](const Part& part) { return entries(step.stage, part); };
+  const auto out = [&](const Part& part) {
+    return middle.segment(part.at, part.size).array();
   };
   for_parts(
-      [&](Index j, Index i, Index n) {
-        z_ = (last_.col(j).segment(i, n).array() / middle_.col(j).segment(i, n).array())
+      [&](const Part& part) {
+        z_ = (entries(last_, part) / entries(middle_, part))
                  .max(Scalar(0)) // of a difference, which rounding may leave negative
                  .min(Scalar(1));
-        out(j, i, n) += N(step, 1, j, i, n) + z_ * left(j, i, n);
+        out(part) += entries(step, 1, part) + z_ * left(part);
       },
-      [&](Index j, Index i, Index n) {
-        z_ = left(j, i, n) / (in_decay_[j] * out_decay_.segment(i, n));
-        out(j, i, n) += N(step, 1, j, i, n) + z_ / 2;
-        squared += static_cast<double>(left(j, i, n).matrix().squaredNorm());
-      });
-  middle.tail(rest) +=
-      step.slopes.col(1).tail(rest) + step.stage.tail(rest) / Scalar(2);
+      [&](const Part& part) {
+        z_ = left(part) / (column(lazy_decay_, part) * rows(lazy_decay_, part));
+        out(part) += entries(step, 1, part) + z_ / 2;
+        squared += static_cast<double>(left(part).matrix().squaredNorm());
+      },
+      [&](const Part& part) { out(part) += entries(step, 1, part) + left(part) / 2; });
   step.slopes.col(3) -= step.stage;
   // Of e^{Λτ}G the error grows as τ⁴; of G it is largest at Λτ = 4.
   const double x = std::max(decay_ * step.h, 4.0);
@@ -45,9 +40,9 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
 // Growth from later stages is that of N among lazy directions, which has fallen as
 // much.
 template <class Scalar>
-void ExponentialMethod<Scalar>::look_at_A(const Step<Scalar>& step,
-                                          double theta,
-                                          Block<Scalar> A) {
+void ExponentialMethod<Scalar>::look_at_parts(const Step<Scalar>& step,
+                                              double theta,
+                                              bool whole) {
   const auto h = static_cast<Scalar>(step.h);
   const auto one = static_cast<Scalar>(theta);
   const Scalar two = one * one;
@@ -55,61 +50,65 @@ void ExponentialMethod<Scalar>::look_at_A(const Step<Scalar>& step,
   const Scalar start = h * (one - two * Scalar(1.5) + three * 2 / 3);
   const Scalar middle = h * (two - three * 2 / 3);
   const Scalar end = h * (three * 2 / 3 - two / 2);
-  const auto decay = [h](Scalar time, const auto& rate) {
-    return (-time * h * rate).exp();
+  const auto decay = [&](Scalar time, Sides& out) {
+    out.out = (-time * h * lazy_.out).exp();
+    out.in = (-time * h * lazy_.in).exp();
   };
-  from_start_ = decay(one, out_rate_);
-  from_middle_ = decay(one - Scalar(0.5), out_rate_);
-  from_end_ = decay(one - 1, out_rate_);
-  const auto differencing = [&](Index j, Index i, Index n) {
-    z_ = -one * h * (out_rate_.segment(i, n) + in_rate_[j]);
+  decay(one, from_start_);
+  decay(one - Scalar(0.5), from_middle_);
+  decay(one - 1, from_end_);
+  scale(looked_at_, theta * step.h, scale_);
+  looked_.resize(flow_.size());
+  const auto differencing = [&](const Part& part) {
+    z_ = one * h * (rows(mean_, part) + column(mean_, part));
     phi_.compute(z_);
     const auto& phi1 = phi_.phi1;
     const auto& phi2 = phi_.phi2;
     const auto& phi3 = phi_.phi3;
-    A.col(j).segment(i, n) =
-        flow_.target().col(j).segment(i, n).array() +
-        phi_.phi0 * G_.col(j).segment(i, n).array() +
-        h * ((one * phi1 - 3 * two * phi2 + 4 * three * phi3) *
-                 N_.col(j).segment(i, n).array() +
-             (2 * two * phi2 - 4 * three * phi3) * N(step, 2, j, i, n) +
-             (4 * three * phi3 - two * phi2) * N(step, 3, j, i, n));
+    place(looked_, part) =
+        (phi_.phi0 * entries(start_, part) +
+         h * ((one * phi1 - 3 * two * phi2 + 4 * three * phi3) * entries(N_, part) +
+              (2 * two * phi2 - 4 * three * phi3) * entries(step, 2, part) +
+              (4 * three * phi3 - two * phi2) * entries(step, 3, part))) /
+        (column(scale_, part) * rows(scale_, part));
   };
-  const auto lawson = [&](Index j, Index i, Index n) {
-    const auto since = [&](Scalar time) { return std::exp(-time * h * in_rate_[j]); };
-    A.col(j).segment(i, n) =
-        flow_.target().col(j).segment(i, n).array() +
-        since(one) * from_start_.segment(i, n) *
-            (G_.col(j).segment(i, n).array() +
-             start * N_.col(j).segment(i, n).array()) +
-        middle * since(one - Scalar(0.5)) * from_middle_.segment(i, n) *
-            N(step, 2, j, i, n) +
-        end * since(one - 1) * from_end_.segment(i, n) * N(step, 3, j, i, n);
+  const auto lawson = [&](const Part& part) {
+    const auto since = [&](const Sides& sides) {
+      return column(sides, part) * rows(sides, part);
+    };
+    place(looked_, part) =
+        since(from_start_) * (entries(start_, part) + start * entries(N_, part)) +
+        middle * since(from_middle_) * entries(step, 2, part) +
+        end * since(from_end_) * entries(step, 3, part);
   };
-  for_parts(differencing, lawson);
+  const auto plain = [&](const Part& part) {
+    if (whole) {
+      place(looked_, part) = entries(start_, part) + start * entries(N_, part) +
+                             middle * entries(step, 2, part) +
+                             end * entries(step, 3, part);
+    }
+  };
+  for_parts(differencing, lawson, plain);
 }
 
 template <class Scalar>
 void ExponentialMethod<Scalar>::look(const Step<Scalar>& step,
                                      double theta,
                                      VectorOut<Scalar> y) {
-  const Index shown = flow_.visible();
-  const Index rest = y.size() - shown;
-  Eigen::Map<Matrix<Scalar>> A(y.data(), flow_.d_out(), flow_.d_in());
-  look_at_A(step, theta, A);
-  if (rest > 0) {
-    const auto h = static_cast<Scalar>(step.h);
-    const auto one = static_cast<Scalar>(theta);
-    const Scalar two = one * one;
-    const Scalar three = two * one;
-    const auto K = [&](Index column) {
-      return step.slopes.col(column).segment(shown, rest);
-    };
-    y.tail(rest) =
-        step.y.segment(shown, rest) +
-        h * ((one - two * Scalar(1.5) + three * 2 / 3) * K(0) +
-             (two - three * 2 / 3) * K(2) + (three * 2 / 3 - two / 2) * K(3));
+  const bool whole = y.size() > flow_.visible();
+  exact_.at(theta * step.h, looked_at_);
+  look_at_parts(step, theta, whole);
+  if (whole) {
+    give(looked_at_, looked_);
+    y = looked_;
+    return;
   }
+  coordinates_.from(looked_, false);
+  auto A = flow_.mutable_blocks(looked_).A;
+  const Index rows = A.rows() - std::min(active_, A.rows());
+  const Index columns = A.cols() - std::min(active_, A.cols());
+  A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
+  y = looked_.head(y.size());
 }
 
 template <class Scalar>
@@ -125,7 +124,7 @@ void ExponentialMethod<Scalar>::expect(const Step<Scalar>& step,
   const auto without = [&](const Vector<Scalar>& y, const Modes& modes, auto A) {
     A = y.head(shown);
     for (Index i = 0; i < count_; ++i) {
-      A[i * (flow_.d_out() + 1)] -= static_cast<Scalar>(modes[i].gap);
+      A[i * (flow_.d_out() + 1)] -= static_cast<Scalar>(in_A(modes, i));
     }
   };
   without(step.y, at_start_, nodes_.value(0));
@@ -140,28 +139,29 @@ template <class Scalar>
 void ExponentialMethod<Scalar>::interpolate(const Step<Scalar>& step,
                                             std::span<const double> thetas,
                                             Eigen::Ref<Matrix<Scalar>> out) {
-  const bool ready = nodes_.ready() && out.rows() == flow_.visible();
+  const bool whole = out.rows() > flow_.visible();
+  const bool ready = nodes_.ready() && !whole;
   if (ready) {
     nodes_.evaluate(thetas, out);
   }
   for (std::size_t i = 0; i < thetas.size(); ++i) {
-    const double theta = thetas[i];
     auto y = out.col(static_cast<Index>(i));
-    if (!ready) {
-      look(step, theta, y);
+    if (ready) {
+      exact_.at(thetas[i] * step.h, looked_at_);
+    } else {
+      look(step, thetas[i], y);
     }
-    exact_.at(theta * step.h, looked_at_);
-    const double weight =
-        step.h * theta * (1.0 - 1.5 * theta + 2.0 / 3.0 * theta * theta);
-    add(looked_at_, weight, y);
+    for (Index k = 0; k < count_ && !whole; ++k) {
+      y[k * (flow_.d_out() + 1)] += static_cast<Scalar>(in_A(looked_at_, k));
+    }
   }
 }
 
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
   template double ExponentialMethod<Scalar>::finish_dense(System<Scalar>&,             \
                                                           Step<Scalar>&);              \
-  template void ExponentialMethod<Scalar>::look_at_A(                                  \
-      const Step<Scalar>&, double, Block<Scalar>);                                     \
+  template void ExponentialMethod<Scalar>::look_at_parts(                              \
+      const Step<Scalar>&, double, bool);                                              \
   template void ExponentialMethod<Scalar>::look(                                       \
       const Step<Scalar>&, double, VectorOut<Scalar>);                                 \
   template void ExponentialMethod<Scalar>::expect(                                     \

@@ -167,7 +167,8 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
   if (!differencing) {
     return;
   }
-  modes_ = &task.leading();
+  const bool lazy = kappa >= static_cast<double>(task.modes().basis->values[0]);
+  modes_ = lazy ? &task.leading() : &task.modes();
   flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
   auto& flow = flow_->flow;
   // Five times the margin of a single run: nothing would make this one again.

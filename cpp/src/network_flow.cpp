@@ -212,9 +212,12 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
         0.25 * plan().integrated * std::pow(1e-4 / options.integrator.rtol, 1.0 / 12.0);
   }
   const auto& data = cost_.data();
-  const auto basis = data.basis
-                         ? data.basis->leading(data.target)
-                         : leading_basis<Scalar>(riccati_basis<Scalar>(data.target));
+  auto basis =
+      data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
+  if (plan().kappa >= static_cast<double>(basis->values[0])) { // no mode is active
+    basis =
+        data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
+  }
   BasisFlow<Scalar> led(basis, cost_, flow_, state_);
   if (!(options.integrator.first_step > 0.0)) {
     options.integrator.first_step =

@@ -41,7 +41,7 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   SplitPlan<Scalar> plan;
   plan.levels = fitted_levels<Scalar>(flow, state);
   const auto lam = static_cast<double>(plan.levels.lam);
-  const double kappa =
+  const double kappa = plan.kappa =
       std::sqrt(static_cast<double>(plan.levels.mu) + 0.25 * lam * lam) + 1e-100;
   const double top_mode = flow.target_size() + 1e-100;
   const double rtol = request.rtol;

@@ -1,22 +1,22 @@
 // Exponential time differencing of the flow in Gram form, of order 4 with an embedded
 // estimate of order 3 (Cox and Matthews 2002, eqs. 26 to 29; the estimate: Krogstad
-// 2005).
+// 2005), about the closed form of its modes.
 //
-// In a basis of the target's leading singular vectors C1 and C2 are all but diagonal,
-// from the start in a wide network and once modes are learned in any: Ȧ = −(C2G + GC1)
-// is
-//     Ġ = −Λ∘G + N,   Λ_ij = (C2)_ii + (C1)_jj at the start of the step,
-// where N is small and slow. The first part, which holds the stiffness of learned modes
-// and all of lazy learning, is exact, so that steps are as long as N allows. C1 and C2
-// are not stiff: for them the method is the classical one of Runge and Kutta.
+// In a basis of the target's leading singular vectors a network is nearly a set of
+// modes, each of which alone has a closed form (exact_modes.hpp). What is integrated is
+// the state less its modes, δ, in coordinates (mode_coordinates.hpp) in which the flow
+// linearised about the modes is diagonal and known at all times:
+//     δ̇ = Λ(t)∘δ + N,   Λ_pq = ℓ_p + ℓ_q.
+// With the mean Λ̄ of Λ over a step and χ(t) = exp(Λ̄t − ∫Λ), which is 1 at both ends,
+//     (χδ)˙ = Λ̄∘(χδ) + χN
+// has constant rates. All growth and decay of single modes and of what they do to each
+// other in first order is exact then; N is of second order, and what the balance of the
+// network differs from that of two levels, which is slow. Steps are as long as N
+// allows.
 //
-// What is integrated so is the state less its leading modes, each of which moves as if
-// it were alone (exact_modes.hpp): their growth, which is fast and far from linear, is
-// exact too, and of N is left what the modes do to each other and to the rest.
-//
-// Among directions along which learning is lazy N falls with G: there e^{Λτ}N(τ) is the
-// slow part, and the method is that of Runge and Kutta for e^{Λτ}G (Lawson 1967), which
-// needs no φ functions.
+// Among directions along which learning is lazy C1 and C2 hardly move, and N of A falls
+// with G = A − T: there e^{Λτ}N(τ) is the slow part, and the method is that of Runge
+// and Kutta for e^{Λτ}G with Λ_ij = (C2)_ii + (C1)_jj (Lawson 1967), and for C1 and C2.
 //
 // Dense output of order 3: the same weights with the integrals to θh.
 #pragma once
@@ -24,6 +24,7 @@
 #include "linflow/exact_modes.hpp"
 #include "linflow/gram.hpp"
 #include "linflow/integrators/system.hpp"
+#include "linflow/mode_coordinates.hpp"
 #include "linflow/nodes.hpp"
 #include "linflow/phi_functions.hpp"
 
@@ -55,59 +56,112 @@ public:
 private:
   using Column = typename PhiFunctions<Scalar>::Column;
   using Modes = std::vector<ExactMode>;
-  // What a step of size step.h needs of the modes and of Λ.
-  void prepare(const Step<Scalar>& step);
-  void prepare_weights(Scalar h); // of φ(−hΛ)
-  // A but for the modes from N before: at h/2 in stages 1 and 2, at h in 3 and the end.
-  void make_stage(const Step<Scalar>& step, int stage, Block<Scalar> A) const;
-  // The whole state, modes included.
-  void make_state(const Step<Scalar>& step, int stage, VectorOut<Scalar> y) const;
-  // The same at t + θh, as many leading entries as y has, without the modes.
-  void look_at_A(const Step<Scalar>& step, double theta, Block<Scalar> A);
-  void look(const Step<Scalar>& step, double theta, VectorOut<Scalar> y);
-  // Modes into a state, or into A alone where it has no more. C has moved by `weight`
-  // times the slopes at the start, which hold the modes' own.
-  void add(const Modes& modes, double weight, VectorOut<Scalar> y) const;
-  // f(stage) into a column of the slopes, less that of the modes, and N for A.
-  void
-  slope(System<Scalar>& system, Step<Scalar>& step, Index column, const Modes& modes);
-  double error(Step<Scalar>& step) const;
+  // Of directions: of outputs, along v − u, and of inputs, along v + u.
+  struct Sides {
+    Column out, in;
+  };
+  // Entries of a state below each other, and where their rows and column stand.
+  struct Part {
+    Index at, size;
+    bool row_out, column_out;
+    Index row, column;
+  };
+  static auto rows(const Sides& sides, const Part& part) {
+    return (part.row_out ? sides.out : sides.in).segment(part.row, part.size);
+  }
+  static Scalar column(const Sides& sides, const Part& part) {
+    return (part.column_out ? sides.out : sides.in)[part.column];
+  }
+  static auto entries(const Vector<Scalar>& y, const Part& part) {
+    return y.segment(part.at, part.size).array();
+  }
+  static auto place(Vector<Scalar>& y, const Part& part) {
+    return y.segment(part.at, part.size).array();
+  }
+  // Of N.
+  static auto entries(const Step<Scalar>& step, Index column, const Part& part) {
+    return step.slopes.col(column).segment(part.at, part.size).array();
+  }
 
-  // Calls them with (column, first row, rows) for parts of columns: entries of
-  // directions that are not lazy, and all others.
-  template <class Differencing, class Lawson>
-  void for_parts(Differencing&& differencing, Lawson&& lawson) const {
-    for (Index j = 0; j < G_.cols(); ++j) {
-      const Index own = j < active_ ? G_.rows() : std::min(active_, G_.rows());
+  // Those of all modes; what has no partner decays as its entry of C1 or C2 says.
+  void rates(const Modes& modes, Sides& out) const;
+  // χ at a time since the start.
+  void scale(const Modes& modes, double time, Sides& out) const;
+  // What a step of size h needs of the modes, and the weights of N.
+  void prepare(double h);
+  // A state in these coordinates, less the modes; and back.
+  void take(const Modes& modes, Vector<Scalar>& y);
+  void give(const Modes& modes, Vector<Scalar>& y);
+  // χN from f(y).
+  void nonlinear(const Modes& modes,
+                 const Vector<Scalar>& delta,
+                 const Sides* scale,
+                 VectorOut<Scalar> slope);
+  // δ from N before: at h/2 in stages 1 and 2, at h in 3 and the end.
+  void make_stage(const Step<Scalar>& step, int stage);
+  // A without the modes, or all, at t + θh.
+  void look(const Step<Scalar>& step, double theta, VectorOut<Scalar> y);
+  void look_at_parts(const Step<Scalar>& step, double theta, bool whole);
+  // What mode i adds to A, where T is added to it in lazy directions.
+  [[nodiscard]] double in_A(const Modes& modes, Index i) const {
+    const auto& mode = modes[static_cast<std::size_t>(i)];
+    return i < active_ ? mode.value : mode.gap;
+  }
+  double error(Step<Scalar>& step);
+
+  // Calls them with the parts of a state that are differenced, of A along lazy
+  // directions, and of C1 and C2 along lazy directions: lower triangles.
+  template <class Differencing, class Lawson, class Plain>
+  void for_parts(Differencing&& differencing, Lawson&& lawson, Plain&& plain) const {
+    const Index outputs = flow_.d_out();
+    const Index inputs = flow_.d_in();
+    for (Index j = 0; j < inputs; ++j) {
+      const Index own = j < active_ ? outputs : std::min(active_, outputs);
       if (own > 0) {
-        differencing(j, Index(0), own);
+        differencing(Part{j * outputs, own, true, false, 0, j});
       }
-      if (own < G_.rows()) {
-        lawson(j, own, G_.rows() - own);
+      if (own < outputs) {
+        lawson(Part{j * outputs + own, outputs - own, true, false, own, j});
       }
     }
-  }
-  [[nodiscard]] auto
-  N(const Step<Scalar>& step, Index column, Index j, Index i, Index n) const {
-    return step.slopes.col(column).segment(j * flow_.d_out() + i, n).array();
+    const auto triangle = [&](Index first, Index size, bool out) {
+      for (Index j = 0; j < size; ++j) {
+        const Part part{first + j * (size + 1), size - j, out, out, j, j};
+        if (j < active_) {
+          differencing(part);
+        } else {
+          plain(part);
+        }
+      }
+    };
+    triangle(flow_.visible(), inputs, false);
+    triangle(flow_.visible() + inputs * inputs, outputs, true);
   }
 
   const GramFlow<Scalar>& flow_;
   Index count_; // of modes
+  ModeCoordinates<Scalar> coordinates_;
   ExactModes exact_;
   Modes at_start_, at_middle_, at_end_, looked_at_;
   Index active_ = 0;   // leading directions that are not lazy
   double decay_ = 0.0; // the fastest rate among the others
   double longest_ = 0.0;
-  Column out_rate_, in_rate_;            // Λ_ij = out_rate_i + in_rate_j
-  Column out_decay_, in_decay_;          // e^{−hΛ/2}
-  Matrix<Scalar> G_;                     // at the start, but for the modes
-  Matrix<Scalar> N_;                     // there
-  Matrix<Scalar> half_weight_;           // hφ1(−hΛ/2)/2
-  Matrix<Scalar> first_, middle_, last_; // h times the weights of N
+  Sides lazy_;           // diagonals of C2 and C1 at the start
+  Sides mean_;           // Λ̄
+  Sides scale_;          // χ
+  Sides rate_;           // Λ
+  Sides half_decay_;     // e^{hΛ̄/2}
+  Sides lazy_decay_;     // e^{−hΛ/2} of lazy directions
+  Vector<Scalar> start_; // δ
+  Vector<Scalar> N_;     // there
+  Vector<Scalar> delta_;
+  Vector<Scalar> half_weight_;           // hφ1(hΛ̄/2)/2
+  Vector<Scalar> first_, middle_, last_; // h times the weights of N
+  Vector<Scalar> looked_;
   NodeInterpolation<Scalar> nodes_;
   PhiFunctions<Scalar> phi_;
-  Column z_, from_start_, from_middle_, from_end_;
+  Column z_;
+  Sides from_start_, from_middle_, from_end_;
 };
 
 // At finer tolerances explicit methods of order 8 take fewer right-hand sides, unless

@@ -5,7 +5,7 @@
 
 namespace linflow {
 
-// φ_k(z) = Σ z^n/(n + k)!, k = 0, …, 3, for z ≤ 0.
+// φ_k(z) = Σ z^n/(n + k)!, k = 0, …, 3.
 template <class Scalar> struct PhiFunctions {
   using Column = Eigen::Array<Scalar, Eigen::Dynamic, 1>;
   void compute(const Column& z);

@@ -20,6 +20,7 @@ struct SplitRequest {
 
 template <class Scalar> struct SplitPlan {
   Levels<Scalar> levels;
+  double kappa = 0.0;    // of a mode at its start, by these
   double fineness = 0.0; // of steps: 1 where growth alone limits them
   double first_step = 0.0;
   double integrated = 0.0; // right-hand sides of the other way
