@@ -9,10 +9,10 @@ template <class Scalar> Matrix<double> phi_functions(const Vector<double>& z) {
   PhiFunctions<Scalar> phi;
   phi.compute(z.cast<Scalar>().array());
   Matrix<double> out(z.size(), 4);
-  out << phi.phi0.matrix().template cast<double>(),
-      phi.phi1.matrix().template cast<double>(),
-      phi.phi2.matrix().template cast<double>(),
-      phi.phi3.matrix().template cast<double>();
+  out << phi.phi0().matrix().template cast<double>(),
+      phi.phi1().matrix().template cast<double>(),
+      phi.phi2().matrix().template cast<double>(),
+      phi.phi3().matrix().template cast<double>();
   return out;
 }
 

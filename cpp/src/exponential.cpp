@@ -35,7 +35,8 @@ double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without)
 
 template <class Scalar>
 ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow, Index modes)
-    : flow_(flow), count_(modes), coordinates_(flow, modes) {}
+    : flow_(flow), count_(modes), coordinates_(flow, modes),
+      z_(std::max(flow.d_out(), flow.d_in())) {}
 
 template <class Scalar>
 void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
@@ -48,18 +49,19 @@ void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
 }
 
 template <class Scalar>
-void ExponentialMethod<Scalar>::scale(const Modes& modes,
-                                      double time,
-                                      Sides& out) const {
-  out.out.setOnes(lazy_.out.size());
-  out.in.setOnes(lazy_.in.size());
-  for (std::size_t i = 0; i < modes.size(); ++i) {
-    const auto k = static_cast<Index>(i);
-    const auto chi = [time](Scalar mean, double went) {
-      return static_cast<Scalar>(std::exp(static_cast<double>(mean) * time - went));
-    };
-    out.out[k] = chi(mean_.out[k], modes[i].went_down);
-    out.in[k] = chi(mean_.in[k], modes[i].went_up);
+void ExponentialMethod<Scalar>::scale(const Modes& modes, double time) {
+  for (auto* sides : {&scale_, &unscale_}) {
+    sides->out.setOnes(lazy_.out.size());
+    sides->in.setOnes(lazy_.in.size());
+  }
+  for (Index i = 0; i < (active_ > 0 ? count_ : Index(0)); ++i) {
+    const auto& mode = modes[static_cast<std::size_t>(i)];
+    const double out = static_cast<double>(mean_.out[i]) * time - mode.went_down;
+    const double in = static_cast<double>(mean_.in[i]) * time - mode.went_up;
+    scale_.out[i] = static_cast<Scalar>(std::exp(out));
+    scale_.in[i] = static_cast<Scalar>(std::exp(in));
+    unscale_.out[i] = static_cast<Scalar>(std::exp(-out));
+    unscale_.in[i] = static_cast<Scalar>(std::exp(-in));
   }
 }
 
@@ -168,7 +170,7 @@ template <class Scalar> void ExponentialMethod<Scalar>::prepare(double h) {
     mean_.out[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_down / h);
     mean_.in[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_up / h);
   }
-  scale(at_middle_, 0.5 * h, scale_);
+  scale(at_middle_, 0.5 * h);
   const auto step = static_cast<Scalar>(h);
   half_decay_.out = (step / 2 * mean_.out).exp();
   half_decay_.in = (step / 2 * mean_.in).exp();
@@ -178,12 +180,13 @@ template <class Scalar> void ExponentialMethod<Scalar>::prepare(double h) {
     weights->resize(flow_.size());
   }
   const auto weigh = [&](const Part& part) {
-    z_ = step / 2 * (rows(mean_, part) + column(mean_, part));
-    phi_.compute(z_);
-    const auto& phi0 = phi_.phi0;
-    const auto& phi1 = phi_.phi1;
-    const auto& phi2 = phi_.phi2;
-    const auto& phi3 = phi_.phi3;
+    auto z = z_.head(part.size);
+    z = step / 2 * (rows(mean_, part) + column(mean_, part));
+    phi_.compute(z);
+    const auto phi0 = phi_.phi0();
+    const auto phi1 = phi_.phi1();
+    const auto phi2 = phi_.phi2();
+    const auto phi3 = phi_.phi3();
     place(half_weight_, part) = step / 2 * phi1;
     // At twice the argument.
     const auto one = phi1 * (phi0 + 1) / 2;
@@ -205,15 +208,15 @@ void ExponentialMethod<Scalar>::make_stage(const Step<Scalar>& step, int stage) 
   };
   const auto differencing = [&](const Part& part) {
     const auto decay = column(half_decay_, part) * rows(half_decay_, part);
-    const auto chi = column(scale_, part) * rows(scale_, part);
+    const auto back = column(unscale_, part) * rows(unscale_, part);
     const auto D = entries(start_, part);
     const auto N0 = entries(N_, part);
     const auto half = entries(half_weight_, part);
     auto out = place(delta_, part);
     if (stage == 1) {
-      out = (decay * D + half * N0) / chi;
+      out = back * (decay * D + half * N0);
     } else if (stage == 2) {
-      out = (decay * D + half * N(1, part)) / chi;
+      out = back * (decay * D + half * N(1, part));
     } else if (stage == 3) { // from the first stage, of h/2
       out = decay * (decay * D + half * N0) + half * (2 * N(2, part) - N0);
     } else {

@@ -20,14 +20,16 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
   };
   for_parts(
       [&](const Part& part) {
-        z_ = (entries(last_, part) / entries(middle_, part))
+        auto z = z_.head(part.size);
+        z = (entries(last_, part) / entries(middle_, part))
                  .max(Scalar(0)) // of a difference, which rounding may leave negative
                  .min(Scalar(1));
-        out(part) += entries(step, 1, part) + z_ * left(part);
+        out(part) += entries(step, 1, part) + z * left(part);
       },
       [&](const Part& part) {
-        z_ = left(part) / (column(lazy_decay_, part) * rows(lazy_decay_, part));
-        out(part) += entries(step, 1, part) + z_ / 2;
+        auto z = z_.head(part.size);
+        z = left(part) / (column(lazy_decay_, part) * rows(lazy_decay_, part));
+        out(part) += entries(step, 1, part) + z / 2;
         squared += static_cast<double>(left(part).matrix().squaredNorm());
       },
       [&](const Part& part) { out(part) += entries(step, 1, part) + left(part) / 2; });
@@ -57,20 +59,21 @@ void ExponentialMethod<Scalar>::look_at_parts(const Step<Scalar>& step,
   decay(one, from_start_);
   decay(one - Scalar(0.5), from_middle_);
   decay(one - 1, from_end_);
-  scale(looked_at_, theta * step.h, scale_);
+  scale(looked_at_, theta * step.h);
   looked_.resize(flow_.size());
   const auto differencing = [&](const Part& part) {
-    z_ = one * h * (rows(mean_, part) + column(mean_, part));
-    phi_.compute(z_);
-    const auto& phi1 = phi_.phi1;
-    const auto& phi2 = phi_.phi2;
-    const auto& phi3 = phi_.phi3;
+    auto z = z_.head(part.size);
+    z = one * h * (rows(mean_, part) + column(mean_, part));
+    phi_.compute(z);
+    const auto phi1 = phi_.phi1();
+    const auto phi2 = phi_.phi2();
+    const auto phi3 = phi_.phi3();
     place(looked_, part) =
-        (phi_.phi0 * entries(start_, part) +
+        column(unscale_, part) * rows(unscale_, part) *
+        (phi_.phi0() * entries(start_, part) +
          h * ((one * phi1 - 3 * two * phi2 + 4 * three * phi3) * entries(N_, part) +
               (2 * two * phi2 - 4 * three * phi3) * entries(step, 2, part) +
-              (4 * three * phi3 - two * phi2) * entries(step, 3, part))) /
-        (column(scale_, part) * rows(scale_, part));
+              (4 * three * phi3 - two * phi2) * entries(step, 3, part)));
   };
   const auto lawson = [&](const Part& part) {
     const auto since = [&](const Sides& sides) {

@@ -1,51 +1,108 @@
 #include "linflow/phi_functions.hpp"
 
-#include <cmath>
+#include <algorithm>
 
 namespace linflow {
+namespace {
 
-// Near 0 from the series of φ3 upwards, beyond from the exponential downwards. Columns
-// are taken whole, in vectors; where some lies near and some does not, both ways.
-template <class Scalar> void PhiFunctions<Scalar>::compute(const Column& z) {
-  constexpr Scalar near = 2;
-  constexpr Scalar far = 1; // three digits, in the differences
-  constexpr int terms = 18;
-  const Scalar least = z.minCoeff();
-  const Scalar most = z.maxCoeff();
-  if (most <= -far || least >= far) {
-    inverse_ = z.inverse();
-    phi0 = z.exp();
-    phi1 = (phi0 - Scalar(1)) * inverse_;
-    phi2 = (phi1 - Scalar(1)) * inverse_;
-    phi3 = (phi2 - Scalar(0.5)) * inverse_;
-    return;
-  }
-  clipped_ = z.max(-near).min(near);
-  phi3 = Column::Constant(z.size(), Scalar(1));
+constexpr Index kChunk = 32; // in registers
+
+template <class Scalar> using Chunk = Eigen::Array<Scalar, kChunk, 1>;
+
+// Of some z.
+template <class Scalar> struct Phi {
+  Chunk<Scalar> zero, one, two, three;
+};
+
+// From the series of φ3 upwards.
+template <int terms, class Scalar>
+void sum_series(const Chunk<Scalar>& z, Phi<Scalar>& out) {
+  out.three.setOnes();
   for (int n = terms; n > 0; --n) {
-    phi3 = Scalar(1) + (Scalar(1) / Scalar(n + 3)) * (phi3 * clipped_);
+    out.three = Scalar(1) + (Scalar(1) / static_cast<Scalar>(n + 3)) * (out.three * z);
   }
-  phi3 /= Scalar(6);
-  phi2 = clipped_ * phi3 + Scalar(0.5);
-  phi1 = clipped_ * phi2 + Scalar(1);
-  if (least >= -near && most <= near) {
-    phi0 = clipped_ * phi1 + Scalar(1);
-    return;
-  }
-  phi0 = z.exp();
-  for (Index i = 0; i < z.size(); ++i) {
-    const bool is_far = z[i] != clipped_[i];
-    const Scalar inverse = Scalar(1) / (is_far ? z[i] : Scalar(1));
-    const Scalar one = (phi0[i] - Scalar(1)) * inverse;
-    const Scalar two = (one - Scalar(1)) * inverse;
-    const Scalar three = (two - Scalar(0.5)) * inverse;
-    phi1[i] = is_far ? one : phi1[i];
-    phi2[i] = is_far ? two : phi2[i];
-    phi3[i] = is_far ? three : phi3[i];
+  out.three *= Scalar(1) / Scalar(6);
+  out.two = z * out.three + Scalar(0.5);
+  out.one = z * out.two + Scalar(1);
+  out.zero = z * out.one + Scalar(1);
+}
+
+// As many terms as are right to rounding up to |z| = 2 at most.
+template <class Scalar>
+void from_series(const Chunk<Scalar>& z, Scalar reach, Phi<Scalar>& out) {
+  if (reach <= Scalar(0.25)) {
+    sum_series<9>(z, out);
+  } else if (reach <= Scalar(0.5)) {
+    sum_series<11>(z, out);
+  } else if (reach <= Scalar(1)) {
+    sum_series<14>(z, out);
+  } else {
+    sum_series<18>(z, out);
   }
 }
 
-template struct PhiFunctions<double>;
-template struct PhiFunctions<float>;
+// From the exponential downwards: near 1 three digits are lost in the differences.
+template <class Scalar>
+void from_exponential(const Chunk<Scalar>& z, Phi<Scalar>& out) {
+  const Chunk<Scalar> inverse = z.inverse();
+  out.zero = z.exp();
+  out.one = (out.zero - Scalar(1)) * inverse;
+  out.two = (out.one - Scalar(1)) * inverse;
+  out.three = (out.two - Scalar(0.5)) * inverse;
+}
+
+template <class Scalar> void compute(const Chunk<Scalar>& z, Phi<Scalar>& out) {
+  constexpr Scalar near = 2;
+  constexpr Scalar far = 1;
+  const Scalar least = z.abs().minCoeff();
+  const Scalar most = z.abs().maxCoeff();
+  if (least >= far) {
+    from_exponential(z, out);
+    return;
+  }
+  from_series<Scalar>(z.max(-near).min(near), std::min(most, near), out);
+  if (most <= near) {
+    return;
+  }
+  Phi<Scalar> beyond;
+  from_exponential(z, beyond);
+  for (Index i = 0; i < kChunk; ++i) {
+    if (z[i] < -near || z[i] > near) {
+      out.zero[i] = beyond.zero[i];
+      out.one[i] = beyond.one[i];
+      out.two[i] = beyond.two[i];
+      out.three[i] = beyond.three[i];
+    }
+  }
+}
+
+} // namespace
+
+template <class Scalar>
+void PhiFunctions<Scalar>::compute(const Eigen::Ref<const Column>& z) {
+  size_ = z.size();
+  if (values_.rows() < std::max(size_, kChunk)) {
+    values_.resize(std::max(size_, kChunk), 4);
+  }
+  Chunk<Scalar> at;
+  Phi<Scalar> phi;
+  for (Index first = 0; first < size_; first += kChunk) {
+    // The last one overlaps with the one before.
+    const Index begin = std::max(std::min(first, size_ - kChunk), Index(0));
+    const Index count = std::min(size_, kChunk);
+    if (count < kChunk) {
+      at.setZero();
+    }
+    at.head(count) = z.segment(begin, count);
+    linflow::compute(at, phi);
+    values_.col(0).template segment<kChunk>(begin) = phi.zero;
+    values_.col(1).template segment<kChunk>(begin) = phi.one;
+    values_.col(2).template segment<kChunk>(begin) = phi.two;
+    values_.col(3).template segment<kChunk>(begin) = phi.three;
+  }
+}
+
+template class PhiFunctions<double>;
+template class PhiFunctions<float>;
 
 } // namespace linflow

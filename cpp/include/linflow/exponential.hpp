@@ -85,8 +85,8 @@ private:
 
   // Those of all modes; what has no partner decays as its entry of C1 or C2 says.
   void rates(const Modes& modes, Sides& out) const;
-  // χ at a time since the start.
-  void scale(const Modes& modes, double time, Sides& out) const;
+  // χ at a time since the start, and 1/χ.
+  void scale(const Modes& modes, double time);
   // What a step of size h needs of the modes, and the weights of N.
   void prepare(double h);
   // A state in these coordinates, less the modes; and back.
@@ -148,7 +148,7 @@ private:
   double longest_ = 0.0;
   Sides lazy_;           // diagonals of C2 and C1 at the start
   Sides mean_;           // Λ̄
-  Sides scale_;          // χ
+  Sides scale_, unscale_; // χ, 1/χ
   Sides rate_;           // Λ
   Sides half_decay_;     // e^{hΛ̄/2}
   Sides lazy_decay_;     // e^{−hΛ/2} of lazy directions
