@@ -22,8 +22,8 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
       [&](const Part& part) {
         auto z = z_.head(part.size);
         z = (entries(last_, part) / entries(middle_, part))
-                 .max(Scalar(0)) // of a difference, which rounding may leave negative
-                 .min(Scalar(1));
+                .max(Scalar(0)) // of a difference, which rounding may leave negative
+                .min(Scalar(1));
         out(part) += entries(step, 1, part) + z * left(part);
       },
       [&](const Part& part) {

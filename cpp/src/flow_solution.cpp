@@ -171,8 +171,7 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
   modes_ = lazy ? &task.leading() : &task.modes();
   flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
   auto& flow = flow_->flow;
-  // Five times the margin of a single run: nothing would make this one again.
-  if (!flow.keeps_positivity(flow.least_eigenvalue(flow_->state), 5.0 * rtol)) {
+  if (!flow.keeps_positivity(rtol * flow.least_eigenvalue(flow_->state), epsilon)) {
     flow_.reset();
     return;
   }

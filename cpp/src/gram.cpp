@@ -186,6 +186,9 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
     // The nearest P: pivots of LDLᵀ would magnify what is negative.
     SymmetricEigen<Scalar> eigen(P.rows());
     eigen.compute(P);
+    if (eigen.values().minCoeff() < Scalar(-0.1) * eigen.values().maxCoeff()) {
+      return false;
+    }
     const Vector<Scalar> roots = eigen.values().cwiseMax(Scalar(0)).cwiseSqrt();
     L = eigen.vectors() * roots.asDiagonal();
   } else {

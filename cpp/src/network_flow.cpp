@@ -22,6 +22,13 @@ namespace {
 // runs so short that they are not worth a basis.
 constexpr double kShortest = 1.0; // ρt
 
+// What a look costs more in the basis of all singular vectors than in that of a few, in
+// right-hand sides, with A itself and without; and which part of right-hand sides that
+// basis saves.
+constexpr double kWholeLook = 0.25;
+constexpr double kLook = 0.1;
+constexpr double kSaved = 0.7;
+
 // Save points are told once, though a run may be made again in another form.
 class Teller {
 public:
@@ -64,9 +71,10 @@ public:
     const double rtol = options.integrator.rtol;
     least_ = flow_.least_eigenvalue(state_);
     safe_ = flow_.keeps_positivity(least_, rtol);
-    // Steps of the splitting err in proportion to P, but for rounding.
+    // Steps about closed forms err in proportion to P, but for rounding.
     accurate_from_ =
         flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
+    accurate_ = least_ >= accurate_from_;
   }
 
   // False when positivity is not safe, or was lost after all.
@@ -79,6 +87,8 @@ public:
 private:
   // Made when it is asked for first.
   const SplitPlan<Scalar>& plan();
+  [[nodiscard]] std::string refusal() const; // of a method whose start is too small
+  bool difference(Control& control, FlowRecord<Scalar>& record);
   bool run(GramFlow<Scalar>& flow,
            const Vector<Scalar>& state,
            const FlowOptions& options,
@@ -94,8 +104,9 @@ private:
   GramFlow<Scalar> flow_;
   Vector<Scalar> state_;
   double least_ = 0.0;         // eigenvalue of P
-  double accurate_from_ = 0.0; // that the splitting asks for
-  bool safe_ = false;          // to integrate
+  double accurate_from_ = 0.0; // that steps about closed forms ask for
+  bool accurate_ = false;
+  bool safe_ = false; // to integrate by any method
   std::optional<SplitPlan<Scalar>> plan_;
 };
 
@@ -108,7 +119,7 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                           Control& control,
                           FlowRecord<Scalar>& record) {
   FlowRecord<Scalar> found;
-  const bool may_be_singular = special != nullptr && special->name() == "splitting";
+  const bool may_be_singular = special != nullptr;
   const bool final =
       special != nullptr && special->name() == options_.integrator.method;
   run_flow<Scalar>(flow, state, options, std::move(special), control, found);
@@ -144,16 +155,10 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
     return false;
   }
   const bool chosen = options_.integrator.method == "splitting";
-  const bool accurate = least_ >= accurate_from_;
-  if (chosen && !accurate) {
-    std::ostringstream message;
-    message << "init must be larger beside the target with method='splitting' and rtol="
-            << options_.integrator.rtol << ": the least eigenvalue of P must be "
-            << accurate_from_ << " or more, to stand out from rounding, not " << least_
-            << " ('auto' takes it)";
-    throw std::invalid_argument(message.str());
+  if (chosen && !accurate_) {
+    throw std::invalid_argument(refusal());
   }
-  if (!accurate) {
+  if (!accurate_) {
     return false;
   }
   const auto& plan = this->plan();
@@ -186,35 +191,49 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
              record);
 }
 
+template <class Scalar> std::string GramRun<Scalar>::refusal() const {
+  std::ostringstream message;
+  message << "init must be larger beside the target with method='"
+          << options_.integrator.method << "' and rtol=" << options_.integrator.rtol
+          << ": the least eigenvalue of P must be " << accurate_from_
+          << " or more, to stand out from rounding, not " << least_
+          << " ('auto' takes it)";
+  return message.str();
+}
+
 template <class Scalar>
 bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   const std::string& method = options_.integrator.method;
-  const bool chosen = method == "etdrk4";
-  if (chosen && !safe_) {
-    std::ostringstream message;
-    message << "init must be larger beside the target with method='etdrk4' and rtol="
-            << options_.integrator.rtol << ": the least eigenvalue of P must be "
-            << flow_.safe_eigenvalue(options_.integrator.rtol) << " or more, not "
-            << least_ << " ('auto' takes it)";
-    throw std::invalid_argument(message.str());
+  if (method == "etdrk4" && !accurate_) {
+    throw std::invalid_argument(refusal());
   }
-  if (!safe_) {
-    return false;
+  if (method == "etdrk4" ||
+      (method == "auto" && accurate_ && plan().stiffness >= kShortest &&
+       options_.integrator.rtol >= finest_exponential(plan().stiffness))) {
+    return difference(control, record);
   }
-  if (!chosen && (method != "auto" || plan().stiffness < kShortest ||
-                  options_.integrator.rtol < finest_exponential(plan().stiffness))) {
-    return run(flow_, state_, options_, nullptr, nullptr, control, record);
-  }
+  return safe_ && run(flow_, state_, options_, nullptr, nullptr, control, record);
+}
+
+template <class Scalar>
+bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   FlowOptions options = options_;
-  if (!chosen) { // then methods for all systems go on
+  if (options.integrator.method == "auto") {
     options.integrator.most_steps =
         10.0 +
         0.25 * plan().integrated * std::pow(1e-4 / options.integrator.rtol, 1.0 / 12.0);
+    if (!safe_) { // else methods for all systems go on
+      options.integrator.method = "etdrk4";
+    }
   }
   const auto& data = cost_.data();
   auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
-  if (plan().kappa >= static_cast<double>(basis->values[0])) { // no mode is active
+  const bool whole = options_.save_product || options_.spectrum.asks();
+  const double looks =
+      (whole ? kWholeLook : kLook) * static_cast<double>(options_.times.size());
+  if (plan().kappa >= static_cast<double>(basis->values[0]) || // no mode is active
+      looks > kSaved * plan().right_hand_sides) {
     basis =
         data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
   }
@@ -244,7 +263,8 @@ template <class Scalar> const SplitPlan<Scalar>& GramRun<Scalar>::plan() {
                             .looks = static_cast<double>(options_.times.size()),
                             .whole = options_.save_product || options_.spectrum.asks(),
                             .rtol = options_.integrator.rtol,
-                            .integrable = safe_});
+                            .integrable = safe_,
+                            .differencing = accurate_});
   }
   return *plan_;
 }

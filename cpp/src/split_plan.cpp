@@ -54,19 +54,20 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   Vector<Scalar> slope(state.size());
   flow.slope(state, slope);
   plan.stiffness = flow.radius_bound(state) * span;
-  // By exponential differencing the better modes are apart (a residual near 0) and the
-  // less they have to grow, the fewer steps.
+  // By exponential differencing the better modes are apart (a residual near 0), the
+  // fewer steps.
   const double form = request.integrable ? 1.0 : 2.0;
-  const double each_look = request.integrable ? 0.3 : 1.4;
-  const double growth = std::clamp(0.5 + 0.25 * std::log10(top_mode / kappa), 0.5, 1.5);
-  const double made = request.integrable && request.differencing
-                          ? 5.0 + 14.0 * std::pow(plan.levels.residual, 0.22) * growth *
-                                      std::log2(1.0 + plan.stiffness) *
-                                      std::pow(1e-4 / rtol, 0.2)
-                          : form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
-                                std::pow(1e-4 / rtol, 1.0 / 6.0);
+  const double each_look = request.integrable || request.differencing ? 0.3 : 1.4;
+  plan.right_hand_sides = request.differencing
+                              ? 3.0 + 7.0 * std::pow(plan.levels.residual, 0.35) *
+                                          std::log2(1.0 + plan.stiffness) *
+                                          std::pow(1e-4 / rtol, 0.19)
+                              : form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
+                                    std::pow(1e-4 / rtol, 1.0 / 6.0);
   // Errors at a few nodes of each step tell where a run ends.
-  plan.integrated = request.until_best ? 1.2 * made : made + each_look * request.looks;
+  plan.integrated = request.until_best
+                        ? 1.2 * plan.right_hand_sides
+                        : plan.right_hand_sides + each_look * request.looks;
 
   // Steps grow from there; where the closed form itself is right, and corrections to it
   // do not grow (as e^{κt}), one does it all.

@@ -146,14 +146,14 @@ private:
   Index active_ = 0;   // leading directions that are not lazy
   double decay_ = 0.0; // the fastest rate among the others
   double longest_ = 0.0;
-  Sides lazy_;           // diagonals of C2 and C1 at the start
-  Sides mean_;           // Λ̄
+  Sides lazy_;            // diagonals of C2 and C1 at the start
+  Sides mean_;            // Λ̄
   Sides scale_, unscale_; // χ, 1/χ
-  Sides rate_;           // Λ
-  Sides half_decay_;     // e^{hΛ̄/2}
-  Sides lazy_decay_;     // e^{−hΛ/2} of lazy directions
-  Vector<Scalar> start_; // δ
-  Vector<Scalar> N_;     // there
+  Sides rate_;            // Λ
+  Sides half_decay_;      // e^{hΛ̄/2}
+  Sides lazy_decay_;      // e^{−hΛ/2} of lazy directions
+  Vector<Scalar> start_;  // δ
+  Vector<Scalar> N_;      // there
   Vector<Scalar> delta_;
   Vector<Scalar> half_weight_;           // hφ1(hΛ̄/2)/2
   Vector<Scalar> first_, middle_, last_; // h times the weights of N

@@ -15,7 +15,7 @@ struct SplitRequest {
   bool whole = false;      // A itself is to be seen, not just its errors
   double rtol = 1e-6;
   bool integrable = true;   // in Gram form; else in factors, at twice the cost
-  bool differencing = true; // there (exponential.hpp); else by explicit methods
+  bool differencing = true; // by exponential.hpp; else by explicit methods
 };
 
 template <class Scalar> struct SplitPlan {
@@ -23,9 +23,10 @@ template <class Scalar> struct SplitPlan {
   double kappa = 0.0;    // of a mode at its start, by these
   double fineness = 0.0; // of steps: 1 where growth alone limits them
   double first_step = 0.0;
-  double integrated = 0.0; // right-hand sides of the other way
-  double most_steps = 0.0; // at half of its cost
-  double stiffness = 0.0;  // ρt
+  double right_hand_sides = 0.0; // of the other way
+  double integrated = 0.0;       // its cost, looks included
+  double most_steps = 0.0;       // at half of its cost
+  double stiffness = 0.0;        // ρt
   bool pays = false;
 
   // False where times or levels of the plan make no sense.
