@@ -17,6 +17,9 @@ constexpr double kMostUneven = 0.75;
 // Exponent of growth in a step that holds none of the end of growth.
 constexpr double kMostGrowth = 40.0;
 
+// Of a mode over its start, as far as errors are concerned.
+constexpr double kMostToGrow = 1e20;
+
 // Reach of the spectrum about the diagonal, where what is beside it is random (a semi-
 // circle): without the first rows and columns.
 template <class Scalar>
@@ -34,8 +37,10 @@ double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without)
 } // namespace
 
 template <class Scalar>
-ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow, Index modes)
-    : flow_(flow), count_(modes), coordinates_(flow, modes),
+ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow,
+                                             Index modes,
+                                             double rtol)
+    : flow_(flow), count_(modes), rtol_(rtol), coordinates_(flow, modes),
       z_(std::max(flow.d_out(), flow.d_in())) {}
 
 template <class Scalar>
@@ -153,6 +158,17 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
     growth = std::max(growth, mode.up);
   }
   longest_ = std::min(longest_, kMostGrowth / growth);
+  to_grow_.out.setOnes(A.rows());
+  to_grow_.in.setOnes(A.cols());
+  for (Index i = 0; i < count_; ++i) {
+    const auto& mode = at_start_[static_cast<std::size_t>(i)];
+    const double target = mode.value - mode.gap;
+    if (mode.half_trace < target) {
+      to_grow_.in[i] = static_cast<Scalar>(
+          std::sqrt(std::min(target / mode.half_trace, kMostToGrow)));
+    }
+  }
+  grown_part_ = std::min(tolerance / (rtol_ * flow_.target_size()), 1.0);
   coordinates_.set_active(active_);
   start_ = step.y;
   take(at_start_, start_);
@@ -259,25 +275,29 @@ void ExponentialMethod<Scalar>::make_stage(const Step<Scalar>& step, int stage) 
 }
 
 // The last stage and the end are both at t + h: the difference of N there, with the
-// weight of the former.
+// weight of the former. What is yet to grow counts as what it will be.
 template <class Scalar> double ExponentialMethod<Scalar>::error(Step<Scalar>& step) {
   step.stage = step.slopes.col(4);
   nonlinear(at_end_, delta_, nullptr, step.stage);
   step.stage = step.slopes.col(3) - step.stage;
   const double sixth = step.h / 6.0;
   double squared = 0.0;
+  double grown = 0.0;
   const auto plainly = [&](const Part& part) {
     return sixth * sixth *
            static_cast<double>(entries(step.stage, part).matrix().squaredNorm());
   };
   for_parts(
       [&](const Part& part) {
-        squared += static_cast<double>(
-            (entries(step.stage, part) * entries(last_, part)).matrix().squaredNorm());
+        auto z = z_.head(part.size);
+        z = entries(step.stage, part) * entries(last_, part);
+        squared += static_cast<double>(z.matrix().squaredNorm());
+        z *= column(to_grow_, part) * rows(to_grow_, part);
+        grown += static_cast<double>(z.matrix().squaredNorm());
       },
       [&](const Part& part) { squared += plainly(part); },
       [&](const Part& part) { squared += 2.0 * plainly(part); });
-  return std::sqrt(squared);
+  return std::max(std::sqrt(squared), grown_part_ * std::sqrt(grown));
 }
 
 template <class Scalar>

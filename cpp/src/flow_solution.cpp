@@ -187,7 +187,8 @@ std::unique_ptr<Method<Scalar>> FlowSolution<Scalar>::method() const {
   if (options_.method == "splitting") {
     return std::make_unique<SplittingMethod<Scalar>>(flow_->flow, basis, levels_);
   }
-  return std::make_unique<ExponentialMethod<Scalar>>(flow_->flow, basis->leading());
+  return std::make_unique<ExponentialMethod<Scalar>>(
+      flow_->flow, basis->leading(), options_.rtol);
 }
 
 template <class Scalar>

@@ -248,7 +248,8 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   return run(led.flow,
              led.state,
              options,
-             std::make_unique<ExponentialMethod<Scalar>>(led.flow, basis->leading()),
+             std::make_unique<ExponentialMethod<Scalar>>(
+                 led.flow, basis->leading(), options.integrator.rtol),
              basis.get(),
              control,
              record);

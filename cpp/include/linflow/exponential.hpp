@@ -36,7 +36,7 @@ namespace linflow {
 template <class Scalar> class ExponentialMethod final : public Method<Scalar> {
 public:
   // In the flow's basis the first `modes` rows and columns of the target are diagonal.
-  ExponentialMethod(const GramFlow<Scalar>& flow, Index modes);
+  ExponentialMethod(const GramFlow<Scalar>& flow, Index modes, double rtol);
 
   [[nodiscard]] std::string_view name() const override { return "etdrk4"; }
   [[nodiscard]] int error_order() const override { return 3; }
@@ -140,20 +140,23 @@ private:
 
   const GramFlow<Scalar>& flow_;
   Index count_; // of modes
+  double rtol_;
   ModeCoordinates<Scalar> coordinates_;
   ExactModes exact_;
   Modes at_start_, at_middle_, at_end_, looked_at_;
   Index active_ = 0;   // leading directions that are not lazy
   double decay_ = 0.0; // the fastest rate among the others
   double longest_ = 0.0;
-  Sides lazy_;            // diagonals of C2 and C1 at the start
-  Sides mean_;            // Λ̄
-  Sides scale_, unscale_; // χ, 1/χ
-  Sides rate_;            // Λ
-  Sides half_decay_;      // e^{hΛ̄/2}
-  Sides lazy_decay_;      // e^{−hΛ/2} of lazy directions
-  Vector<Scalar> start_;  // δ
-  Vector<Scalar> N_;      // there
+  Sides lazy_;              // diagonals of C2 and C1 at the start
+  Sides mean_;              // Λ̄
+  Sides scale_, unscale_;   // χ, 1/χ
+  Sides rate_;              // Λ
+  Sides to_grow_;           // √ of what a mode still grows by
+  double grown_part_ = 0.0; // of what may be wrong at the end, what may be now
+  Sides half_decay_;        // e^{hΛ̄/2}
+  Sides lazy_decay_;        // e^{−hΛ/2} of lazy directions
+  Vector<Scalar> start_;    // δ
+  Vector<Scalar> N_;        // there
   Vector<Scalar> delta_;
   Vector<Scalar> half_weight_;           // hφ1(hΛ̄/2)/2
   Vector<Scalar> first_, middle_, last_; // h times the weights of N
