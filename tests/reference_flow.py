@@ -81,3 +81,21 @@ def relative(A: Array, B: Array) -> float:
     """Largest ‖A − B‖_F over a run, relative to the largest ‖B‖_F."""
     error = np.linalg.norm(A - B, axis=(-2, -1)).max()
     return float(error / np.linalg.norm(B, axis=(-2, -1)).max())
+
+
+def amplification(
+    layers: Sequence[Array],
+    gradient: Callable[[Array], Array],
+    times: Any,
+    A: Array,
+) -> float:
+    """S: relative change of the run per relative change of the start (at least 1)."""
+    rng = np.random.default_rng(1)
+    noise = [rng.standard_normal(layer.shape) for layer in layers]
+    size = np.sqrt(sum(np.sum(layer**2) for layer in layers))
+    length = np.sqrt(sum(np.sum(part**2) for part in noise))
+    moved = [
+        layer + 1e-6 * size / length * part
+        for layer, part in zip(layers, noise, strict=True)
+    ]
+    return max(relative(flow(moved, gradient, times)[0], A) / 1e-6, 1.0)

@@ -20,12 +20,15 @@ TASKS = {
     "no noise": lf.low_rank_task((24, 32), rank=2, noise=0.0, rng=0),
 }
 STARTS = {
+    "tiny": lf.Gaussian(60, 1e-5),
     "active": lf.Gaussian(60, 1e-3),
     "mixed": lf.Gaussian(1e4, 1e-4),
     "lazy": lf.Gaussian(1e3, 0.1),
     "unequal": lf.Gaussian(300, (1e-2, 1e-3)),
     "barely wide": lf.Gaussian(60, 0.1),
 }
+# Of a perturbed start, near the saddle: half and a tenth of what it does on TASK.
+AMPLIFICATION = {"tiny": 10.0, "active": 2.0}
 
 
 def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
@@ -38,25 +41,21 @@ def run(init: Any, task: lf.Task = TASK, **keywords: Any) -> lf.Trajectory:
 def test_keeps_its_tolerance_at_every_save_point(
     name: str, start: str, rtol: float
 ) -> None:
-    """Up to ten times, as all methods; many points, so that some are read off.
+    """Up to ten times, as all methods, and what the flow itself makes of errors.
+
+    There are many points, so that some are read off.
 
     C1 and C2, in the last network, are at rest in the end: errors do not die out.
     """
     times = np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 120)])
     task = TASKS[name]
     network = STARTS[start].sample(task, 0)
-    refused = {"low rank": 1e-4, "full rank": 1e-3, "leading": 1e-6, "no noise": 1e-6}
-    if start == "active" and rtol >= refused[name]:
-        message = "least eigenvalue|made in Gram form"  # P might become indefinite
-        with pytest.raises(ValueError, match=message):
-            run(network, task, times=times, rtol=rtol)
-        return
     found = run(network, task, times=times, rtol=rtol)
     exact = run(network, task, times=times, method="dop853", rtol=1e-11)
     assert methods(found) == ["etdrk4"]
     assert found.attrs["form"] == "gram"
     of_product, of_network = run_errors(found, exact)
-    assert of_product < 10 * rtol
+    assert of_product < 10 * rtol * AMPLIFICATION.get(start, 1.0)
     assert of_network < rtol * found.steps
 
 
@@ -108,7 +107,9 @@ def test_auto_takes_it_in_gram_form() -> None:
     assert methods(lazy) == ["etdrk4"]
     brief = run(STARTS["mixed"], method="auto", times=[0.01], rtol=1e-5)
     assert methods(brief) == ["dop853"]
-    tiny = run(lf.Gaussian(22, 1e-3), method="auto", rtol=1e-4)  # not in Gram form
+    narrow = run(lf.Gaussian(22, 1e-3), method="auto", rtol=1e-4)
+    assert methods(narrow) == ["etdrk4"]
+    tiny = run(lf.Gaussian(22, 1e-17), method="auto", rtol=1e-4)  # within rounding
     assert "etdrk4" not in methods(tiny)
     assert "etdrk4" not in methods(run(STARTS["lazy"], method="auto", rtol=1e-10))
 

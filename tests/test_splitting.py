@@ -131,7 +131,7 @@ def test_few_steps_where_short_ones_are_held_up_by_stability() -> None:
 
 
 def test_auto_takes_it_where_it_pays() -> None:
-    active = STARTS["active"]
+    active = lf.Gaussian(60, 1e-8)
     assert methods(run(active, method="auto", rtol=1e-4)) == ["splitting"]
     short = run(STARTS["lazy"], method="auto", rtol=1e-4, times=np.linspace(0, 0.01, 9))
     assert "splitting" not in methods(short)

@@ -14,11 +14,13 @@ constexpr double kMostDecay = 16.0;
 constexpr double kMostSpread = 2.5;
 // The latter over the former: beyond, some directions hardly decay at all.
 constexpr double kMostUneven = 0.75;
-// Exponent of growth in a step that holds none of the end of growth.
-constexpr double kMostGrowth = 40.0;
+// Exponent of the growth of a mode in a step.
+constexpr double kMostGrowth = 3.0;
 
-// Of a mode over its start, as far as errors are concerned.
+// Of a mode over its start, as far as errors are concerned; what these may become, in
+// one step, over the tolerance at the end is the inverse of the second.
 constexpr double kMostToGrow = 1e20;
+constexpr double kGrown = 30.0;
 
 // Reach of the spectrum about the diagonal, where what is beside it is random (a semi-
 // circle): without the first rows and columns.
@@ -168,7 +170,7 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
           std::sqrt(std::min(target / mode.half_trace, kMostToGrow)));
     }
   }
-  grown_part_ = std::min(tolerance / (rtol_ * flow_.target_size()), 1.0);
+  grown_part_ = std::min(kGrown * tolerance / (rtol_ * flow_.target_size()), 1.0);
   coordinates_.set_active(active_);
   start_ = step.y;
   take(at_start_, start_);

@@ -28,6 +28,7 @@ constexpr double kShortest = 1.0; // ρt
 constexpr double kWholeLook = 0.25;
 constexpr double kLook = 0.1;
 constexpr double kSaved = 0.7;
+constexpr double kFarthest = 10.0; // of κ, modes that a few leave out
 
 // Save points are told once, though a run may be made again in another form.
 class Teller {
@@ -87,7 +88,7 @@ public:
 private:
   // Made when it is asked for first.
   const SplitPlan<Scalar>& plan();
-  [[nodiscard]] std::string refusal() const; // of a method whose start is too small
+  [[nodiscard]] std::string refusal() const; // of a start that is too small
   bool difference(Control& control, FlowRecord<Scalar>& record);
   bool run(GramFlow<Scalar>& flow,
            const Vector<Scalar>& state,
@@ -196,8 +197,7 @@ template <class Scalar> std::string GramRun<Scalar>::refusal() const {
   message << "init must be larger beside the target with method='"
           << options_.integrator.method << "' and rtol=" << options_.integrator.rtol
           << ": the least eigenvalue of P must be " << accurate_from_
-          << " or more, to stand out from rounding, not " << least_
-          << " ('auto' takes it)";
+          << " or more, not " << least_ << " ('auto' takes it)";
   return message.str();
 }
 
@@ -232,10 +232,17 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   const bool whole = options_.save_product || options_.spectrum.asks();
   const double looks =
       (whole ? kWholeLook : kLook) * static_cast<double>(options_.times.size());
-  if (plan().kappa >= static_cast<double>(basis->values[0]) || // no mode is active
-      looks > kSaved * plan().right_hand_sides) {
-    basis =
-        data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
+  // In a basis of few, where no mode is active, or where looks cost more than what the
+  // others would save and these have not far to grow.
+  const auto few =
+      data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
+  const Index others = few->leading();
+  const double target =
+      others < few->values.size() ? static_cast<double>(few->values[others]) : 0.0;
+  if (plan().kappa >= static_cast<double>(basis->values[0]) ||
+      (looks > kSaved * plan().right_hand_sides &&
+       target <= kFarthest * plan().kappa)) {
+    basis = few;
   }
   BasisFlow<Scalar> led(basis, cost_, flow_, state_);
   if (!(options.integrator.first_step > 0.0)) {
