@@ -47,8 +47,8 @@ ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow,
 
 template <class Scalar>
 void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
-  out.out = -lazy_.out;
-  out.in = -lazy_.in;
+  out.out = -lazy_.out.replicate(2, 1);
+  out.in = -lazy_.in.replicate(2, 1);
   for (std::size_t i = 0; i < modes.size(); ++i) {
     out.out[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].down);
     out.in[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].up);
@@ -58,8 +58,8 @@ void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
 template <class Scalar>
 void ExponentialMethod<Scalar>::scale(const Modes& modes, double time) {
   for (auto* sides : {&scale_, &unscale_}) {
-    sides->out.setOnes(lazy_.out.size());
-    sides->in.setOnes(lazy_.in.size());
+    sides->out.setOnes(2 * lazy_.out.size());
+    sides->in.setOnes(2 * lazy_.in.size());
   }
   for (Index i = 0; i < (active_ > 0 ? count_ : Index(0)); ++i) {
     const auto& mode = modes[static_cast<std::size_t>(i)];
@@ -75,8 +75,8 @@ void ExponentialMethod<Scalar>::scale(const Modes& modes, double time) {
 template <class Scalar>
 void ExponentialMethod<Scalar>::take(const Modes& modes, Vector<Scalar>& y) {
   auto [A, C1, C2] = flow_.mutable_blocks(y);
-  const Index rows = A.rows() - std::min(active_, A.rows());
-  const Index columns = A.cols() - std::min(active_, A.cols());
+  const Index rows = A.rows() - active_;
+  const Index columns = A.cols() - active_;
   A.bottomRightCorner(rows, columns) -= flow_.target().bottomRightCorner(rows, columns);
   for (Index i = 0; i < count_; ++i) {
     A(i, i) -= static_cast<Scalar>(in_A(modes, i));
@@ -92,8 +92,8 @@ template <class Scalar>
 void ExponentialMethod<Scalar>::give(const Modes& modes, Vector<Scalar>& y) {
   coordinates_.from(y);
   auto [A, C1, C2] = flow_.mutable_blocks(y);
-  const Index rows = A.rows() - std::min(active_, A.rows());
-  const Index columns = A.cols() - std::min(active_, A.cols());
+  const Index rows = A.rows() - active_;
+  const Index columns = A.cols() - active_;
   A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
   for (Index i = 0; i < count_; ++i) {
     A(i, i) += static_cast<Scalar>(in_A(modes, i));
@@ -149,19 +149,17 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
   const double spread =
       spectral_spread<Scalar>(C2, active_) + spectral_spread<Scalar>(C1, active_);
   const bool done = 2.0 * static_cast<double>((A - flow_.target()).norm()) <= tolerance;
-  const Index all = std::max(A.rows(), A.cols());
-  if (done || !(spread <= kMostUneven * decay_)) {
-    active_ = all;
-  }
-  longest_ = active_ < all ? std::min(kMostDecay / decay_, kMostSpread / spread)
-                           : std::numeric_limits<double>::infinity();
+  uneven_ = done || !(spread <= kMostUneven * decay_);
+  longest_ = uneven_ || decay_ == 0.0
+                 ? std::numeric_limits<double>::infinity()
+                 : std::min(kMostDecay / decay_, kMostSpread / spread);
   double growth = 0.0;
   for (const auto& mode : at_start_) {
     growth = std::max(growth, mode.up);
   }
   longest_ = std::min(longest_, kMostGrowth / growth);
-  to_grow_.out.setOnes(A.rows());
-  to_grow_.in.setOnes(A.cols());
+  to_grow_.out.setOnes(2 * A.rows());
+  to_grow_.in.setOnes(2 * A.cols());
   for (Index i = 0; i < count_; ++i) {
     const auto& mode = at_start_[static_cast<std::size_t>(i)];
     const double target = mode.value - mode.gap;
@@ -182,8 +180,8 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
 template <class Scalar> void ExponentialMethod<Scalar>::prepare(double h) {
   exact_.at(0.5 * h, at_middle_);
   exact_.at(h, at_end_);
-  mean_.out = -lazy_.out;
-  mean_.in = -lazy_.in;
+  mean_.out = -lazy_.out.replicate(2, 1);
+  mean_.in = -lazy_.in.replicate(2, 1);
   for (std::size_t i = 0; i < at_end_.size(); ++i) {
     mean_.out[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_down / h);
     mean_.in[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_up / h);

@@ -108,8 +108,8 @@ void ExponentialMethod<Scalar>::look(const Step<Scalar>& step,
   }
   coordinates_.from(looked_, false);
   auto A = flow_.mutable_blocks(looked_).A;
-  const Index rows = A.rows() - std::min(active_, A.rows());
-  const Index columns = A.cols() - std::min(active_, A.cols());
+  const Index rows = A.rows() - active_;
+  const Index columns = A.cols() - active_;
   A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
   y = looked_.head(y.size());
 }

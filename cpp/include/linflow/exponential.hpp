@@ -56,7 +56,8 @@ public:
 private:
   using Column = typename PhiFunctions<Scalar>::Column;
   using Modes = std::vector<ExactMode>;
-  // Of directions: of outputs, along v − u, and of inputs, along v + u.
+  // Of directions: of outputs, along v − u, and of inputs, along v + u; and again of
+  // all outputs and inputs as they are among lazy ones.
   struct Sides {
     Column out, in;
   };
@@ -110,7 +111,7 @@ private:
   double error(Step<Scalar>& step);
 
   // Calls them with the parts of a state that are differenced, of A along lazy
-  // directions, and of C1 and C2 along lazy directions: lower triangles.
+  // directions, unless they are uneven, and of C1 and C2 there: lower triangles.
   template <class Differencing, class Lawson, class Plain>
   void for_parts(Differencing&& differencing, Lawson&& lawson, Plain&& plain) const {
     const Index outputs = flow_.d_out();
@@ -120,7 +121,10 @@ private:
       if (own > 0) {
         differencing(Part{j * outputs, own, true, false, 0, j});
       }
-      if (own < outputs) {
+      if (own < outputs && uneven_) {
+        differencing(Part{
+            j * outputs + own, outputs - own, true, false, own + outputs, j + inputs});
+      } else if (own < outputs) {
         lawson(Part{j * outputs + own, outputs - own, true, false, own, j});
       }
     }
@@ -144,8 +148,9 @@ private:
   ModeCoordinates<Scalar> coordinates_;
   ExactModes exact_;
   Modes at_start_, at_middle_, at_end_, looked_at_;
-  Index active_ = 0;   // leading directions that are not lazy
-  double decay_ = 0.0; // the fastest rate among the others
+  Index active_ = 0;    // leading directions that are not lazy
+  bool uneven_ = false; // the others: some of them hardly decay
+  double decay_ = 0.0;  // the fastest rate among the others
   double longest_ = 0.0;
   Sides lazy_;              // diagonals of C2 and C1 at the start
   Sides mean_;              // Λ̄
