@@ -14,6 +14,8 @@ constexpr double kMostDecay = 16.0;
 constexpr double kMostSpread = 2.5;
 // The latter over the former: beyond, some directions hardly decay at all.
 constexpr double kMostUneven = 0.75;
+// Of a mode, relatively, what may be left to be learned by one that is.
+constexpr double kLearned = 0.003;
 // Exponent of the growth of a mode in a step.
 constexpr double kMostGrowth = 3.0;
 
@@ -34,6 +36,10 @@ double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without)
   const auto squares =
       static_cast<double>(block.squaredNorm() - block.diagonal().squaredNorm());
   return 2.0 * std::sqrt(std::max(squares, 0.0) / static_cast<double>(n));
+}
+
+bool is_learned(const ExactMode& mode) {
+  return std::abs(mode.gap) <= kLearned * std::abs(mode.value);
 }
 
 } // namespace
@@ -141,6 +147,11 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
   lazy_.out = C2.diagonal().array().max(Scalar(0));
   lazy_.in = C1.diagonal().array().max(Scalar(0));
   active_ = exact_.active();
+  learned_ = 0;
+  while (learned_ < active_ &&
+         is_learned(at_start_[static_cast<std::size_t>(learned_)])) {
+    ++learned_;
+  }
   const auto fastest = [this](const Column& rate) {
     const Index lazy = rate.size() - active_;
     return lazy > 0 ? static_cast<double>(rate.tail(lazy).maxCoeff()) : 0.0;
@@ -169,7 +180,7 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
     }
   }
   grown_part_ = std::min(kGrown * tolerance / (rtol_ * flow_.target_size()), 1.0);
-  coordinates_.set_active(active_);
+  coordinates_.set_range(learned_, active_);
   start_ = step.y;
   take(at_start_, start_);
   N_ = step.slopes.col(0);

@@ -8,15 +8,19 @@ namespace linflow {
 
 // The map is its own inverse.
 template <class Scalar> void ModeCoordinates<Scalar>::turn_pairs(VectorOut<Scalar> y) {
+  if (first_ == last_) {
+    return;
+  }
   auto [A, C1, C2] = flow_.mutable_blocks(y);
   transposed_ = A.topLeftCorner(modes_, modes_).transpose();
   for (Index j = 0; j < modes_; ++j) {
-    const Index rows = j < active_ ? modes_ : active_;
+    const bool all = first_ <= j && j < last_;
+    const Index end = all ? modes_ : last_;
     Scalar* const a = A.col(j).data();
     Scalar* const c1 = C1.col(j).data();
     Scalar* const c2 = C2.col(j).data();
     const Scalar* const t = transposed_.col(j).data();
-    for (Index i = 0; i < rows; ++i) {
+    for (Index i = all ? 0 : first_; i < end; ++i) {
       const Scalar sum = Scalar(0.5) * (c1[i] + c2[i]);
       const Scalar difference = Scalar(0.5) * (c1[i] - c2[i]);
       const Scalar even = Scalar(0.5) * (t[i] + a[i]);
@@ -32,16 +36,17 @@ template <class Scalar> void ModeCoordinates<Scalar>::turn_pairs(VectorOut<Scala
 template <class Scalar> void ModeCoordinates<Scalar>::turn_others(VectorOut<Scalar> y) {
   constexpr auto root = static_cast<Scalar>(0.5 * std::numbers::sqrt2);
   auto [A, C1, C2] = flow_.mutable_blocks(y);
+  const Index count = last_ - first_;
   if (const Index others = A.rows() - modes_; others > 0) {
-    auto a = A.block(modes_, 0, others, active_);
-    auto c = C2.block(modes_, 0, others, active_);
+    auto a = A.block(modes_, first_, others, count);
+    auto c = C2.block(modes_, first_, others, count);
     sum_ = root * (a + c);
     c = root * (a - c);
     a = sum_;
   }
   if (const Index others = A.cols() - modes_; others > 0) {
-    auto a = A.block(0, modes_, active_, others);
-    auto c = C1.block(modes_, 0, others, active_);
+    auto a = A.block(first_, modes_, count, others);
+    auto c = C1.block(modes_, first_, others, count);
     sum_ = root * (c + a.transpose());
     a = root * (c.transpose() - a);
     c = sum_;
@@ -56,7 +61,7 @@ template <class Scalar> void ModeCoordinates<Scalar>::to(VectorOut<Scalar> y) {
 template <class Scalar>
 void ModeCoordinates<Scalar>::from(VectorOut<Scalar> y, bool whole) {
   turn_others(y);
-  if (whole || active_ > 0) {
+  if (whole || first_ < last_) {
     auto blocks = flow_.mutable_blocks(y);
     mirror<Scalar>(blocks.C1);
     mirror<Scalar>(blocks.C2);

@@ -14,7 +14,9 @@
 // network differs from that of two levels, which is slow. Steps are as long as N
 // allows.
 //
-// Among directions along which learning is lazy C1 and C2 hardly move, and N of A falls
+// Among modes that are learned, and directions along which learning is lazy, C1 and C2
+// hardly move and are integrated as they are (Runge and Kutta); of A there are constant
+// rates Λ_ij = −(C2)_ii − (C1)_jj. Along lazy directions N of A falls
 // with G = A − T: there e^{Λτ}N(τ) is the slow part, and the method is that of Runge
 // and Kutta for e^{Λτ}G with Λ_ij = (C2)_ii + (C1)_jj (Lawson 1967), and for C1 and C2.
 //
@@ -109,6 +111,8 @@ private:
     return i < active_ ? mode.value : mode.gap;
   }
   double error(Step<Scalar>& step);
+  // Whether what the direction has to do with all is in coordinates of modes.
+  [[nodiscard]] bool turned(Index i) const { return learned_ <= i && i < active_; }
 
   // Calls them with the parts of a state that are differenced, of A along lazy
   // directions, unless they are uneven, and of C1 and C2 there: lower triangles.
@@ -116,25 +120,44 @@ private:
   void for_parts(Differencing&& differencing, Lawson&& lawson, Plain&& plain) const {
     const Index outputs = flow_.d_out();
     const Index inputs = flow_.d_in();
-    for (Index j = 0; j < inputs; ++j) {
-      const Index own = j < active_ ? outputs : std::min(active_, outputs);
-      if (own > 0) {
-        differencing(Part{j * outputs, own, true, false, 0, j});
+    const auto settled = [&](Index j, Index i, Index size) { // of A
+      if (size > 0) {
+        differencing(Part{j * outputs + i, size, true, false, i + outputs, j + inputs});
       }
-      if (own < outputs && uneven_) {
-        differencing(Part{
-            j * outputs + own, outputs - own, true, false, own + outputs, j + inputs});
-      } else if (own < outputs) {
-        lawson(Part{j * outputs + own, outputs - own, true, false, own, j});
+    };
+    for (Index j = 0; j < inputs; ++j) {
+      if (turned(j)) {
+        differencing(Part{j * outputs, outputs, true, false, 0, j});
+        continue;
+      }
+      settled(j, 0, learned_);
+      if (learned_ < active_) {
+        differencing(
+            Part{j * outputs + learned_, active_ - learned_, true, false, learned_, j});
+      }
+      if (j < learned_ || uneven_) {
+        settled(j, active_, outputs - active_);
+      } else if (active_ < outputs) {
+        lawson(Part{j * outputs + active_, outputs - active_, true, false, active_, j});
       }
     }
     const auto triangle = [&](Index first, Index size, bool out) {
+      const auto part = [&](Index j, Index i, Index end) {
+        return Part{first + j * size + i, end - i, out, out, i, j};
+      };
       for (Index j = 0; j < size; ++j) {
-        const Part part{first + j * (size + 1), size - j, out, out, j, j};
-        if (j < active_) {
-          differencing(part);
-        } else {
-          plain(part);
+        if (turned(j)) {
+          differencing(part(j, j, size));
+          continue;
+        }
+        if (j < learned_) {
+          plain(part(j, j, learned_));
+          if (learned_ < active_) {
+            differencing(part(j, learned_, active_));
+          }
+        }
+        if (const Index i = std::max(j, active_); i < size) {
+          plain(part(j, i, size));
         }
       }
     };
@@ -148,6 +171,7 @@ private:
   ModeCoordinates<Scalar> coordinates_;
   ExactModes exact_;
   Modes at_start_, at_middle_, at_end_, looked_at_;
+  Index learned_ = 0;   // leading modes that are
   Index active_ = 0;    // leading directions that are not lazy
   bool uneven_ = false; // the others: some of them hardly decay
   double decay_ = 0.0;  // the fastest rate among the others

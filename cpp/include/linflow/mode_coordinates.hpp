@@ -11,8 +11,6 @@
 
 #include "linflow/gram.hpp"
 
-#include <algorithm>
-
 namespace linflow {
 
 template <class Scalar> class ModeCoordinates {
@@ -21,9 +19,12 @@ public:
   ModeCoordinates(const GramFlow<Scalar>& flow, Index modes)
       : flow_(flow), modes_(modes) {}
 
-  // Pairs of directions of which one is among the first `active` are turned, others
+  // Pairs of directions of which one is a mode from first to last are turned, others
   // stay.
-  void set_active(Index active) { active_ = std::min(active, modes_); }
+  void set_range(Index first, Index last) {
+    first_ = first;
+    last_ = last;
+  }
   // Afterwards only the lower triangles in the places of C1 and C2 count,
   void to(VectorOut<Scalar> y);
   // as they do before, and A alone is made, or both triangles too.
@@ -35,7 +36,8 @@ private:
 
   const GramFlow<Scalar>& flow_;
   Index modes_;
-  Index active_ = 0;
+  Index first_ = 0;
+  Index last_ = 0;
   Matrix<Scalar> transposed_; // leading block of A
   Matrix<Scalar> sum_;
 };
