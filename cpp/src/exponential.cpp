@@ -23,6 +23,8 @@ constexpr double kMostGrowth = 3.0;
 // one step, over the tolerance at the end is the inverse of the second.
 constexpr double kMostToGrow = 1e20;
 constexpr double kGrown = 30.0;
+// The errors that a mode has yet to make of one, over those that are estimated.
+constexpr double kUnseen = 4.0;
 
 // Reach of the spectrum about the diagonal, where what is beside it is random (a semi-
 // circle): without the first rows and columns.
@@ -175,8 +177,8 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
     const auto& mode = at_start_[static_cast<std::size_t>(i)];
     const double target = mode.value - mode.gap;
     if (mode.half_trace < target) {
-      to_grow_.in[i] = static_cast<Scalar>(
-          std::sqrt(std::min(target / mode.half_trace, kMostToGrow)));
+      to_grow_.in[i] = static_cast<Scalar>(std::sqrt(
+          std::min(1.0 + kUnseen * (target / mode.half_trace - 1.0), kMostToGrow)));
     }
   }
   grown_part_ = std::min(kGrown * tolerance / (rtol_ * flow_.target_size()), 1.0);

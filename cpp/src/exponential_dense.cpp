@@ -60,7 +60,7 @@ void ExponentialMethod<Scalar>::look_at_parts(const Step<Scalar>& step,
   decay(one - Scalar(0.5), from_middle_);
   decay(one - 1, from_end_);
   scale(looked_at_, theta * step.h);
-  looked_.resize(flow_.size());
+  delta_.resize(flow_.size());
   const auto differencing = [&](const Part& part) {
     auto z = z_.head(part.size);
     z = one * h * (rows(mean_, part) + column(mean_, part));
@@ -68,7 +68,7 @@ void ExponentialMethod<Scalar>::look_at_parts(const Step<Scalar>& step,
     const auto phi1 = phi_.phi1();
     const auto phi2 = phi_.phi2();
     const auto phi3 = phi_.phi3();
-    place(looked_, part) =
+    place(delta_, part) =
         column(unscale_, part) * rows(unscale_, part) *
         (phi_.phi0() * entries(start_, part) +
          h * ((one * phi1 - 3 * two * phi2 + 4 * three * phi3) * entries(N_, part) +
@@ -79,16 +79,16 @@ void ExponentialMethod<Scalar>::look_at_parts(const Step<Scalar>& step,
     const auto since = [&](const Sides& sides) {
       return column(sides, part) * rows(sides, part);
     };
-    place(looked_, part) =
+    place(delta_, part) =
         since(from_start_) * (entries(start_, part) + start * entries(N_, part)) +
         middle * since(from_middle_) * entries(step, 2, part) +
         end * since(from_end_) * entries(step, 3, part);
   };
   const auto plain = [&](const Part& part) {
     if (whole) {
-      place(looked_, part) = entries(start_, part) + start * entries(N_, part) +
-                             middle * entries(step, 2, part) +
-                             end * entries(step, 3, part);
+      place(delta_, part) = entries(start_, part) + start * entries(N_, part) +
+                            middle * entries(step, 2, part) +
+                            end * entries(step, 3, part);
     }
   };
   for_parts(differencing, lawson, plain);
@@ -102,16 +102,16 @@ void ExponentialMethod<Scalar>::look(const Step<Scalar>& step,
   exact_.at(theta * step.h, looked_at_);
   look_at_parts(step, theta, whole);
   if (whole) {
-    give(looked_at_, looked_);
-    y = looked_;
+    give(looked_at_, delta_);
+    y = delta_;
     return;
   }
-  coordinates_.from(looked_, false);
-  auto A = flow_.mutable_blocks(looked_).A;
+  coordinates_.from(delta_, false);
+  auto A = flow_.mutable_blocks(delta_).A;
   const Index rows = A.rows() - active_;
   const Index columns = A.cols() - active_;
   A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
-  y = looked_.head(y.size());
+  y = delta_.head(y.size());
 }
 
 template <class Scalar>

@@ -11,7 +11,7 @@ from linflow import _validate as validate
 if TYPE_CHECKING:
     from linflow.task import Task
 
-STATES = {"auto": 24, "dop853": 24, "splitting": 24, "etdrk4": 21}
+STATES = {"auto": 24, "dop853": 24, "splitting": 24, "etdrk4": 23}
 """Vectors as large as the layers that a method holds at its peak; 16 in others."""
 
 

@@ -176,20 +176,19 @@ private:
   bool uneven_ = false; // the others: some of them hardly decay
   double decay_ = 0.0;  // the fastest rate among the others
   double longest_ = 0.0;
-  Sides lazy_;              // diagonals of C2 and C1 at the start
-  Sides mean_;              // Λ̄
-  Sides scale_, unscale_;   // χ, 1/χ
-  Sides rate_;              // Λ
-  Sides to_grow_;           // √ of what a mode still grows by
-  double grown_part_ = 0.0; // of what may be wrong at the end, what may be now
-  Sides half_decay_;        // e^{hΛ̄/2}
-  Sides lazy_decay_;        // e^{−hΛ/2} of lazy directions
-  Vector<Scalar> start_;    // δ
-  Vector<Scalar> N_;        // there
-  Vector<Scalar> delta_;
-  Vector<Scalar> half_weight_;           // hφ1(hΛ̄/2)/2
+  Sides lazy_;                 // diagonals of C2 and C1 at the start
+  Sides mean_;                 // Λ̄
+  Sides scale_, unscale_;      // χ, 1/χ
+  Sides rate_;                 // Λ
+  Sides to_grow_;              // √ of what a mode still grows by
+  double grown_part_ = 0.0;    // of what may be wrong at the end, what may be now
+  Sides half_decay_;           // e^{hΛ̄/2}
+  Sides lazy_decay_;           // e^{−hΛ/2} of lazy directions
+  Vector<Scalar> start_;       // δ
+  Vector<Scalar> N_;           // there
+  Vector<Scalar> delta_;       // of a stage, and where it is looked at
+  Vector<Scalar> half_weight_; // hφ1(hΛ̄/2)/2
   Vector<Scalar> first_, middle_, last_; // h times the weights of N
-  Vector<Scalar> looked_;
   NodeInterpolation<Scalar> nodes_;
   PhiFunctions<Scalar> phi_;
   Column z_;
