@@ -26,8 +26,8 @@ constexpr double kGrown = 30.0;
 // The errors that a mode has yet to make of one, over those that are estimated.
 constexpr double kUnseen = 4.0;
 
-// Reach of the spectrum about the diagonal, where what is beside it is random (a semi-
-// circle): without the first rows and columns.
+// Reach of the spectrum, without the first rows and columns: that of the diagonal, or
+// about it, where what is beside it is random (a semicircle).
 template <class Scalar>
 double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without) {
   const Index n = C.rows() - without;
@@ -35,9 +35,11 @@ double spectral_spread(const Eigen::Map<const Matrix<Scalar>>& C, Index without)
     return 0.0;
   }
   const auto block = C.bottomRightCorner(n, n);
+  const auto diagonal = block.diagonal();
   const auto squares =
-      static_cast<double>(block.squaredNorm() - block.diagonal().squaredNorm());
-  return 2.0 * std::sqrt(std::max(squares, 0.0) / static_cast<double>(n));
+      static_cast<double>(block.squaredNorm() - diagonal.squaredNorm());
+  return std::max(2.0 * std::sqrt(std::max(squares, 0.0) / static_cast<double>(n)),
+                  static_cast<double>(diagonal.maxCoeff() - diagonal.minCoeff()));
 }
 
 bool is_learned(const ExactMode& mode) {

@@ -3,8 +3,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace linflow {
+
+namespace {
+
+// Exponent of the decay in a step from which on N may fall as fast, unseen between its
+// nodes: then the second difference of N is what it was at the start, and the parabola
+// through it wrong by up to half of that over Λ.
+constexpr double kFast = 2.0;
+
+} // namespace
 
 // The weights of N in stages that look at one time, with N at the end in the place of
 // N of the last stage, and at h/2 what then leads to the same end: the analogue of the
@@ -13,7 +23,10 @@ template <class Scalar>
 double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
                                                Step<Scalar>& step) {
   auto middle = step.slopes.col(2);
+  const auto h = static_cast<Scalar>(step.h);
+  constexpr Scalar tiny = std::numeric_limits<Scalar>::min();
   double squared = 0.0;
+  double fast = 0.0;
   const auto left = [&](const Part& part) { return entries(step.stage, part); };
   const auto out = [&](const Part& part) {
     return middle.segment(part.at, part.size).array();
@@ -25,6 +38,11 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
                 .max(Scalar(0)) // of a difference, which rounding may leave negative
                 .min(Scalar(1));
         out(part) += entries(step, 1, part) + z * left(part);
+        z = h * (rows(mean_, part) + column(mean_, part));
+        z = (z + static_cast<Scalar>(kFast)).min(Scalar(0)).square() /
+            (z * z * z + tiny);
+        z *= entries(N_, part) - out(part) + entries(step, 3, part) - left(part);
+        fast += static_cast<double>(z.matrix().squaredNorm());
       },
       [&](const Part& part) {
         auto z = z_.head(part.size);
@@ -36,7 +54,9 @@ double ExponentialMethod<Scalar>::finish_dense(System<Scalar>& /*system*/,
   step.slopes.col(3) -= step.stage;
   // Of e^{Λτ}G the error grows as τ⁴; of G it is largest at Λτ = 4.
   const double x = std::max(decay_ * step.h, 4.0);
-  return step.h / 6.0 * std::exp(x - 4.0) * std::pow(4.0 / x, 4) * std::sqrt(squared);
+  const double lazy =
+      step.h / 6.0 * std::exp(x - 4.0) * std::pow(4.0 / x, 4) * std::sqrt(squared);
+  return std::max(lazy, 0.5 * step.h * std::sqrt(fast));
 }
 
 // Growth from later stages is that of N among lazy directions, which has fallen as

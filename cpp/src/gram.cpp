@@ -6,10 +6,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 namespace linflow {
+namespace {
+
+// Of the least eigenvalue along growing directions over their mean, as errors of steps
+// may become, in units of rtol.
+constexpr double kApart = 20.0;
+
+} // namespace
+
 template <class Scalar>
 GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost,
                            std::shared_ptr<const SingularVectors<Scalar>> basis)
@@ -32,7 +41,12 @@ GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost,
 
 template <class Scalar> bool GramFlow<Scalar>::fits(const LayerShape& shape) {
   const auto& widths = shape.widths;
-  return widths.size() == 3 && widths[1] >= widths[0] + widths[2] &&
+  return fits_modes(shape) && widths[1] >= widths[0] + widths[2];
+}
+
+template <class Scalar> bool GramFlow<Scalar>::fits_modes(const LayerShape& shape) {
+  const auto& widths = shape.widths;
+  return widths.size() == 3 && widths[1] >= std::max(widths[0], widths[2]) &&
          shape.scale == 1.0 && shape.rates[0] == 1.0 && shape.rates[1] == 1.0;
 }
 
@@ -173,14 +187,32 @@ template <class Scalar> double GramFlow<Scalar>::safe_eigenvalue(double rtol) co
 }
 
 template <class Scalar>
+bool GramFlow<Scalar>::keeps_growing(const VectorIn<Scalar>& y, double rtol) const {
+  const auto [A, C1, C2] = blocks(y);
+  const Index modes = std::min(d_in(), d_out());
+  const auto a = A.topLeftCorner(modes, modes);
+  const Matrix<Scalar> growing =
+      Scalar(0.5) * (C1.topLeftCorner(modes, modes) + C2.topLeftCorner(modes, modes) +
+                     a + a.transpose());
+  SymmetricEigen<Scalar> eigen(modes);
+  eigen.compute(growing);
+  const double least = static_cast<double>(eigen.values().minCoeff());
+  const double mean = static_cast<double>(growing.trace()) / static_cast<double>(modes);
+  return least >=
+         std::max(kApart * rtol * mean,
+                  safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol);
+}
+
+template <class Scalar>
 bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
                               bool may_be_singular,
+                              Index units,
                               Matrix<Scalar>& X,
                               Matrix<Scalar>& Y) {
   const Matrix<Scalar> P = lower(y);
   const Eigen::LLT<Matrix<Scalar>> llt(P);
   Matrix<Scalar> L;
-  if (llt.info() == Eigen::Success) {
+  if (llt.info() == Eigen::Success && units >= P.rows()) {
     L = llt.matrixL();
   } else if (may_be_singular && y.allFinite()) {
     // The nearest P: pivots of LDLᵀ would magnify what is negative.
@@ -190,7 +222,7 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
       return false;
     }
     const Vector<Scalar> roots = eigen.values().cwiseMax(Scalar(0)).cwiseSqrt();
-    L = eigen.vectors() * roots.asDiagonal();
+    L = (eigen.vectors() * roots.asDiagonal()).rightCols(std::min(units, P.rows()));
   } else {
     return false;
   }

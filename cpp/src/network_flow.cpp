@@ -68,6 +68,7 @@ public:
         Y_(Eigen::Map<const Matrix<Scalar>>(
             weights.data() + X_.size(), shape.widths[2], shape.widths[1])),
         flow_(cost) {
+    full_rank_ = X_.cols() >= X_.rows() + Y_.rows();
     flow_.pack(X_, Y_, state_);
     const double rtol = options.integrator.rtol;
     least_ = flow_.least_eigenvalue(state_);
@@ -75,7 +76,7 @@ public:
     // Steps about closed forms err in proportion to P, but for rounding.
     accurate_from_ =
         flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
-    accurate_ = least_ >= accurate_from_;
+    accurate_ = least_ >= accurate_from_ || !full_rank_;
   }
 
   // False when positivity is not safe, or was lost after all.
@@ -104,6 +105,7 @@ private:
   Matrix<Scalar> Y_;
   GramFlow<Scalar> flow_;
   Vector<Scalar> state_;
+  bool full_rank_ = true;
   double least_ = 0.0;         // eigenvalue of P
   double accurate_from_ = 0.0; // that steps about closed forms ask for
   bool accurate_ = false;
@@ -135,7 +137,7 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                         return !std::isfinite(e);
                       });
   if ((failed && !ended && !final) ||
-      !flow.unpack(found.last_state, ended || may_be_singular, X, Y)) {
+      !flow.unpack(found.last_state, ended || may_be_singular, X_.cols(), X, Y)) {
     return false;
   }
   if (basis != nullptr) {
@@ -232,19 +234,22 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   const bool whole = options_.save_product || options_.spectrum.asks();
   const double looks =
       (whole ? kWholeLook : kLook) * static_cast<double>(options_.times.size());
-  // In a basis of few, where no mode is active, or where looks cost more than what the
-  // others would save and these have not far to grow.
+  // In a basis of few, where P is of full rank and no mode is active, or where looks
+  // cost more than what the others would save and these have not far to grow.
   const auto few =
       data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
   const Index others = few->leading();
   const double target =
       others < few->values.size() ? static_cast<double>(few->values[others]) : 0.0;
-  if (plan().kappa >= static_cast<double>(basis->values[0]) ||
-      (looks > kSaved * plan().right_hand_sides &&
-       target <= kFarthest * plan().kappa)) {
+  if (full_rank_ && (plan().kappa >= static_cast<double>(basis->values[0]) ||
+                     (looks > kSaved * plan().right_hand_sides &&
+                      target <= kFarthest * plan().kappa))) {
     basis = few;
   }
   BasisFlow<Scalar> led(basis, cost_, flow_, state_);
+  if (!full_rank_ && !led.flow.keeps_growing(led.state, options.integrator.rtol)) {
+    return false;
+  }
   if (!(options.integrator.first_step > 0.0)) {
     options.integrator.first_step =
         exponential_first_step<Scalar>(led.flow,
@@ -295,18 +300,23 @@ void run_network_flow(Cost<Scalar>& cost,
   auto* quadratic = dynamic_cast<QuadraticCost<Scalar>*>(&cost);
   if (method == "lie4") {
     special = std::make_unique<LieMethod<Scalar>>(cost, shape);
-  } else if (quadratic != nullptr && quadratic->plain() &&
-             GramFlow<Scalar>::fits(shape) && !options.save_weights &&
+  } else if (quadratic != nullptr && quadratic->plain() && !options.save_weights &&
              options.integrator.fixed_step == 0.0) {
-    GramRun<Scalar> run(*quadratic, shape, weights, options);
-    if ((method == "auto" || method == "splitting") && run.split(control, record)) {
-      return;
+    const bool wide = GramFlow<Scalar>::fits(shape);
+    const bool wide_enough =
+        (method == "auto" || method == "etdrk4") && GramFlow<Scalar>::fits_modes(shape);
+    if (wide || wide_enough) {
+      GramRun<Scalar> run(*quadratic, shape, weights, options);
+      if (wide && (method == "auto" || method == "splitting") &&
+          run.split(control, record)) {
+        return;
+      }
+      teller.begin();
+      if (method != "splitting" && run.integrate(control, record)) {
+        return;
+      }
+      teller.begin();
     }
-    teller.begin();
-    if (method != "splitting" && run.integrate(control, record)) {
-      return;
-    }
-    teller.begin();
   }
   if (gram_only) {
     throw std::invalid_argument("method must not be '" + method +

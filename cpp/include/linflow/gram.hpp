@@ -35,6 +35,9 @@ public:
 
   // True for two layers of unit rates and scale with d_in + d_out hidden units or more.
   static bool fits(const LayerShape& shape);
+  // The same with max(d_in, d_out) hidden units or more: P is singular, but not where
+  // modes grow.
+  static bool fits_modes(const LayerShape& shape);
 
   [[nodiscard]] Index size() const override {
     return d_out() * d_in() + d_in() * d_in() + d_out() * d_out();
@@ -68,10 +71,15 @@ public:
   [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol) const {
     return least_eigenvalue >= safe_eigenvalue(rtol);
   }
+  // Whether P stays positive along v_i + u_i of all modes, in a basis of these and with
+  // errors of rtol.
+  [[nodiscard]] bool keeps_growing(const VectorIn<Scalar>& y, double rtol) const;
   // A network with n hidden units, [X; Y] triangular; false when P is not positive
-  // definite. Where it may be singular, the one of the nearest P that is semidefinite.
+  // definite. Where it may be singular, the one of the nearest P that is semidefinite
+  // and of rank `units` at most.
   bool unpack(const VectorIn<Scalar>& y,
               bool may_be_singular,
+              Index units,
               Matrix<Scalar>& X,
               Matrix<Scalar>& Y);
 
