@@ -61,6 +61,35 @@ def test_keeps_its_tolerance_at_every_save_point(
     assert of_network < rtol * (10 + found.steps)
 
 
+@pytest.mark.parametrize("width", [13, 16, 20])
+def test_narrower_than_inputs_and_outputs_together(width: int) -> None:
+    """P is singular then, but not where modes grow; the network keeps its width."""
+    network = lf.Gaussian(width, 0.03).sample(TASK, 0)
+    exact = run(network, method="dop853", rtol=1e-11)
+    for method, rtol in (("etdrk4", 1e-4), ("etdrk4", 1e-6), ("auto", 1e-4)):
+        found = run(network, method=method, rtol=rtol)
+        assert methods(found) == ["etdrk4"]
+        assert isinstance(found.network, lf.Network)
+        assert found.network.W1.shape == network.W1.shape
+        of_product, of_network = run_errors(found, exact)
+        assert of_product < 10 * rtol
+        assert of_network < rtol * (10 + found.steps)
+
+
+def test_starts_far_beyond_the_target_are_right_within_steps() -> None:
+    """Directions then decay unlike each other, and N is not seen between its nodes."""
+    rng = np.random.default_rng(5)
+    times = np.linspace(0.0, 4.0, 41)
+    for _ in range(60):
+        task = lf.Task(rng.normal(size=(2, 2)))
+        network = lf.Gaussian(4, 10 ** rng.uniform(0.0, 1.0)).sample(task, rng)
+        found = run(network, task, times=times, rtol=1e-5)
+        exact = run(network, task, times=times, rtol=1e-11, method="dop853")
+        assert found.product is not None
+        assert exact.product is not None
+        assert relative(found.product, exact.product) < 1e-4
+
+
 def test_order_four() -> None:
     """By steps of equal size: one for each save point."""
     network = lf.Gaussian(60, 0.05).sample(TASK, 0)
@@ -209,7 +238,7 @@ def test_float32() -> None:
         ({"learning_rates": (1.0, 2.0)}, r"learning_rates must be 1 .*\(1.0, 2.0\)"),
         ({"save_weights": True}, "save_weights must be False"),
         ({"step_size": 1e-3}, "step_size must be None .* not 0.001"),
-        ({"init": lf.Gaussian(20, 0.1)}, "init must have 21 hidden units .* not 20"),
+        ({"init": lf.Gaussian(11, 0.1)}, "init must have 12 hidden units .* not 11"),
         ({"init": lf.Gaussian(1e3, 1e-30)}, "init must be larger beside the target"),
     ],
 )

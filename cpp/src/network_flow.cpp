@@ -22,6 +22,9 @@ namespace {
 // runs so short that they are not worth a basis.
 constexpr double kShortest = 1.0; // ρt
 
+// Networks of less than full rank are far from sets of modes.
+constexpr double kFinestNarrow = 1e-5;
+
 // What a look costs more in the basis of all singular vectors than in that of a few, in
 // right-hand sides, with A itself and without; and which part of right-hand sides that
 // basis saves.
@@ -211,7 +214,8 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
   }
   if (method == "etdrk4" ||
       (method == "auto" && accurate_ && plan().stiffness >= kShortest &&
-       options_.integrator.rtol >= finest_exponential(plan().stiffness))) {
+       options_.integrator.rtol >=
+           (full_rank_ ? finest_exponential(plan().stiffness) : kFinestNarrow))) {
     return difference(control, record);
   }
   return safe_ && run(flow_, state_, options_, nullptr, nullptr, control, record);
@@ -221,9 +225,7 @@ template <class Scalar>
 bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   FlowOptions options = options_;
   if (options.integrator.method == "auto") {
-    options.integrator.most_steps =
-        10.0 +
-        0.25 * plan().integrated * std::pow(1e-4 / options.integrator.rtol, 1.0 / 12.0);
+    options.integrator.most_steps = 10.0 + 0.5 * plan().integrated;
     if (!safe_) { // else methods for all systems go on
       options.integrator.method = "etdrk4";
     }

@@ -101,8 +101,8 @@ def gradient_flow(
         ("dopri5", "tsit5") or 8(5,3) ("dop853"), the stabilised "rkc2" of order 2, the
         "splitting" of order 4 about the closed form, exponential differencing of order
         4(3) ("etdrk4"); see the notes. "auto" takes the splitting where an estimate in
-        advance says that it costs less, else etdrk4 in Gram form (rtol >= 1e-7) for
-        stiff and for lazy runs, else tsit5 (rtol > 3e-5) or dop853, and rkc2 while
+        advance says that it costs less, else etdrk4 (rtol >= 2e-8) where it can and the
+        run is not very short, else tsit5 (rtol > 3e-5) or dop853, and rkc2 while
         these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
@@ -184,11 +184,15 @@ def gradient_flow(
     which more than 0.01 counts as 0.01, bounds the error that a step adds; in
     ``.network``, where errors do not die out, they add up.
 
-    "etdrk4" takes the Gram form in leading singular vectors of the target: there C1 and
-    C2 are all but diagonal. Each leading mode alone has a closed form; of what is left,
-    the part ``-L * (A - T)`` of A's slope with ``L_ij = C2_ii + C1_jj`` is exact too.
-    Wide networks learn in some three to twelve steps of four right-hand sides, in the
-    lazy regime as in the mixed one; errors in ``.network`` add up here too.
+    "etdrk4" takes the Gram form in singular vectors of the target, v_i and u_i. Each
+    mode alone has a closed form; what is left is integrated along v_i + u_i and v_i -
+    u_i, where the flow linearised about the modes is diagonal, with rates that are
+    known at all times. So that of all that modes do alone, and of what they do to each
+    other in first order, nothing bounds its steps: some three to twelve of four
+    right-hand sides from a wide network to convergence, with a basis that costs up to
+    two products more for each product that is kept. It takes starts as small as
+    rounding allows, and networks of max(d_in, d_out) hidden units or more; errors in
+    ``.network`` add up here too.
 
     References
     ----------
@@ -245,8 +249,8 @@ def gradient_flow(
     crossings = events_of.crossing_rules(names, known["kappa"], top)
     spectrum = observing.spectrum(task, known["kappa"])
     if method in GRAM_METHODS:
-        units, needed = len(layers[0]), sum(task.shape)
         splitting = method == "splitting"
+        units, needed = len(layers[0]), (sum if splitting else max)(task.shape)
         named = [event["name"] for event in event_names]
         _check_gram_method(
             method,
