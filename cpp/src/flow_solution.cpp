@@ -171,7 +171,9 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
   modes_ = lazy ? &task.leading() : &task.modes();
   flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
   auto& flow = flow_->flow;
-  if (!flow.keeps_positivity(rtol * flow.least_eigenvalue(flow_->state), epsilon)) {
+  const Index modes = modes_->basis->leading();
+  if (!flow.keeps_positivity(rtol * flow.least_eigenvalue(flow_->state), epsilon) ||
+      !modes_apart<Scalar>(flow, flow_->state, modes)) {
     flow_.reset();
     return;
   }

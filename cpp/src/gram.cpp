@@ -6,19 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
 #include <utility>
 
 namespace linflow {
-namespace {
-
-// Of the least eigenvalue along growing directions over their mean, as errors of steps
-// may become, in units of rtol.
-constexpr double kApart = 20.0;
-
-} // namespace
-
 template <class Scalar>
 GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost,
                            std::shared_ptr<const SingularVectors<Scalar>> basis)
@@ -187,25 +178,25 @@ template <class Scalar> double GramFlow<Scalar>::safe_eigenvalue(double rtol) co
 }
 
 template <class Scalar>
-bool GramFlow<Scalar>::keeps_growing(const VectorIn<Scalar>& y, double rtol) const {
+Vector<Scalar> GramFlow<Scalar>::inverse_growth(const VectorIn<Scalar>& y,
+                                                Index modes) const {
   const auto [A, C1, C2] = blocks(y);
-  const Index modes = std::min(d_in(), d_out());
   const auto a = A.topLeftCorner(modes, modes);
   const Matrix<Scalar> growing =
       Scalar(0.5) * (C1.topLeftCorner(modes, modes) + C2.topLeftCorner(modes, modes) +
                      a + a.transpose());
-  SymmetricEigen<Scalar> eigen(modes);
-  eigen.compute(growing);
-  const double least = static_cast<double>(eigen.values().minCoeff());
-  const double mean = static_cast<double>(growing.trace()) / static_cast<double>(modes);
-  return least >=
-         std::max(kApart * rtol * mean,
-                  safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol);
+  const Eigen::LLT<Matrix<Scalar>> llt(growing);
+  if (llt.info() != Eigen::Success) {
+    return {};
+  }
+  Matrix<Scalar> L = llt.matrixL();
+  invert_lower<Scalar>(L);
+  return L.colwise().squaredNorm().transpose();
 }
 
 template <class Scalar>
 bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
-                              bool may_be_singular,
+                              double slack,
                               Index units,
                               Matrix<Scalar>& X,
                               Matrix<Scalar>& Y) {
@@ -214,11 +205,12 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
   Matrix<Scalar> L;
   if (llt.info() == Eigen::Success && units >= P.rows()) {
     L = llt.matrixL();
-  } else if (may_be_singular && y.allFinite()) {
+  } else if (slack > 0.0 && y.allFinite()) {
     // The nearest P: pivots of LDLᵀ would magnify what is negative.
     SymmetricEigen<Scalar> eigen(P.rows());
     eigen.compute(P);
-    if (eigen.values().minCoeff() < Scalar(-0.1) * eigen.values().maxCoeff()) {
+    if (static_cast<double>(eigen.values().minCoeff()) <
+        -slack * static_cast<double>(eigen.values().maxCoeff())) {
       return false;
     }
     const Vector<Scalar> roots = eigen.values().cwiseMax(Scalar(0)).cwiseSqrt();

@@ -77,8 +77,10 @@ public:
     least_ = flow_.least_eigenvalue(state_);
     safe_ = flow_.keeps_positivity(least_, rtol);
     // Steps about closed forms err in proportion to P, but for rounding.
+    const double size = std::max(
+        1.0, static_cast<double>(state_.norm()) / (cost.target_size() + 1e-300));
     accurate_from_ =
-        flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
+        size * flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
     accurate_ = least_ >= accurate_from_ || !full_rank_;
   }
 
@@ -125,7 +127,7 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                           Control& control,
                           FlowRecord<Scalar>& record) {
   FlowRecord<Scalar> found;
-  const bool may_be_singular = special != nullptr;
+  const bool about_closed_forms = special != nullptr;
   const bool final =
       special != nullptr && special->name() == options_.integrator.method;
   run_flow<Scalar>(flow, state, options, std::move(special), control, found);
@@ -139,8 +141,15 @@ bool GramRun<Scalar>::run(GramFlow<Scalar>& flow,
                       std::any_of(found.train.begin(), found.train.end(), [](double e) {
                         return !std::isfinite(e);
                       });
+  double steps = 10.0;
+  for (const auto& segment : found.segments) {
+    steps += static_cast<double>(segment.steps);
+  }
+  const double slack = ended                ? std::numeric_limits<double>::infinity()
+                       : about_closed_forms ? steps * options.integrator.rtol
+                                            : 0.0;
   if ((failed && !ended && !final) ||
-      !flow.unpack(found.last_state, ended || may_be_singular, X_.cols(), X, Y)) {
+      !flow.unpack(found.last_state, slack, X_.cols(), X, Y)) {
     return false;
   }
   if (basis != nullptr) {
@@ -224,7 +233,8 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
 template <class Scalar>
 bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   FlowOptions options = options_;
-  if (options.integrator.method == "auto") {
+  const bool chosen = options.integrator.method == "etdrk4";
+  if (!chosen) {
     options.integrator.most_steps = 10.0 + 0.5 * plan().integrated;
     if (!safe_) { // else methods for all systems go on
       options.integrator.method = "etdrk4";
@@ -236,8 +246,8 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
   const bool whole = options_.save_product || options_.spectrum.asks();
   const double looks =
       (whole ? kWholeLook : kLook) * static_cast<double>(options_.times.size());
-  // In a basis of few, where P is of full rank and no mode is active, or where looks
-  // cost more than what the others would save and these have not far to grow.
+  // In a basis of few, where P is far from singular and no mode is active, or where
+  // looks cost more than what the others would save and these have not far to grow.
   const auto few =
       data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
   const Index others = few->leading();
@@ -249,7 +259,8 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
     basis = few;
   }
   BasisFlow<Scalar> led(basis, cost_, flow_, state_);
-  if (!full_rank_ && !led.flow.keeps_growing(led.state, options.integrator.rtol)) {
+  if (!(safe_ && chosen) &&
+      !modes_apart<Scalar>(led.flow, led.state, basis->leading())) {
     return false;
   }
   if (!(options.integrator.first_step > 0.0)) {

@@ -110,6 +110,7 @@ private:
     const auto& mode = modes[static_cast<std::size_t>(i)];
     return i < active_ ? mode.value : mode.gap;
   }
+  void weigh_growth(const Vector<Scalar>& y);
   double error(Step<Scalar>& step);
   // Whether what the direction has to do with all is in coordinates of modes.
   [[nodiscard]] bool turned(Index i) const { return learned_ <= i && i < active_; }
@@ -176,6 +177,7 @@ private:
   bool uneven_ = false; // the others: some of them hardly decay
   double decay_ = 0.0;  // the fastest rate among the others
   double longest_ = 0.0;
+  double growth_ = 0.0;        // the fastest rate of a mode's
   Sides lazy_;                 // diagonals of C2 and C1 at the start
   Sides mean_;                 // Λ̄
   Sides scale_, unscale_;      // χ, 1/χ
@@ -200,6 +202,13 @@ private:
 inline double finest_exponential(double stiffness) {
   return stiffness > 32.0 ? 1e-9 : 2e-8;
 }
+
+// Whether a state is nearly a set of modes: not if much has grown along v_i + u_i that
+// belongs to others, as in a network that has learned something else.
+template <class Scalar>
+bool modes_apart(const GramFlow<Scalar>& flow,
+                 const Vector<Scalar>& state,
+                 Index modes);
 
 // The first step to attempt from a state, with the target's norm `top`: its controller
 // corrects the rest.

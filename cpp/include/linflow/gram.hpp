@@ -71,14 +71,16 @@ public:
   [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol) const {
     return least_eigenvalue >= safe_eigenvalue(rtol);
   }
-  // Whether P stays positive along v_i + u_i of all modes, in a basis of these and with
-  // errors of rtol.
-  [[nodiscard]] bool keeps_growing(const VectorIn<Scalar>& y, double rtol) const;
+  // (P⁻¹)_ii of P along v_i + u_i alone, of the first modes in a basis of these; empty
+  // where that is not positive definite.
+  [[nodiscard]] Vector<Scalar> inverse_growth(const VectorIn<Scalar>& y,
+                                              Index modes) const;
   // A network with n hidden units, [X; Y] triangular; false when P is not positive
-  // definite. Where it may be singular, the one of the nearest P that is semidefinite
-  // and of rank `units` at most.
+  // definite. With some slack, that of the nearest P that is semidefinite and of rank
+  // `units` at most, unless an eigenvalue falls short by more than this part of the
+  // largest.
   bool unpack(const VectorIn<Scalar>& y,
-              bool may_be_singular,
+              double slack,
               Index units,
               Matrix<Scalar>& X,
               Matrix<Scalar>& Y);
