@@ -7,8 +7,6 @@
 namespace linflow {
 namespace {
 
-// Part of a mode's own in what there is along its direction, where modes are apart.
-constexpr double kLeastOwn = 0.02;
 // Of steps with lazy directions: exponent of the decay beyond which nothing is told of
 // N before it from N after it; and of what directions decay unlike their diagonal
 // entries.
@@ -20,15 +18,6 @@ constexpr double kMostUneven = 0.75;
 constexpr double kLearned = 0.003;
 // Exponent of the growth of a mode in a step.
 constexpr double kMostGrowth = 3.0;
-
-// Of a mode over its start, as far as errors are concerned; what these may become, in
-// one step, over the tolerance at the end is the inverse of the second.
-constexpr double kMostToGrow = 1e20;
-constexpr double kGrown = 30.0;
-// Inverse part of the second difference of N, times g², that its parabola is wrong by.
-constexpr double kCurvature = 120.0;
-// The errors that a mode has yet to make of one, over those that are estimated.
-constexpr double kUnseen = 4.0;
 
 // Reach of the spectrum, without the first rows and columns: that of the diagonal, or
 // about it, where what is beside it is random (a semicircle).
@@ -147,33 +136,6 @@ void ExponentialMethod<Scalar>::nonlinear(const Modes& modes,
       [](const Part&) {});
 }
 
-// An error of P along v_i + u_i grows as 1/(P⁻¹)_ii does, which is less than P_ii where
-// some of that has grown already, with other modes.
-template <class Scalar>
-void ExponentialMethod<Scalar>::weigh_growth(const Vector<Scalar>& y) {
-  const Index outputs = flow_.d_out();
-  const Index inputs = flow_.d_in();
-  to_grow_.out.setOnes(2 * outputs);
-  to_grow_.in.setOnes(2 * inputs);
-  if (learned_ == active_ && !uneven_) {
-    return;
-  }
-  const Vector<Scalar> inverse = flow_.inverse_growth(y, count_);
-  for (Index i = 0; i < count_; ++i) {
-    const auto& mode = at_start_[static_cast<std::size_t>(i)];
-    const double target = mode.value - mode.gap;
-    const double growth = inverse.size() > 0 ? target * static_cast<double>(inverse[i])
-                                             : target / mode.half_trace;
-    if (growth > 1.0) {
-      const auto weight = static_cast<Scalar>(
-          std::sqrt(std::min(1.0 + kUnseen * (growth - 1.0), kMostToGrow)));
-      to_grow_.in[i] = weight;
-      to_grow_.in[inputs + i] = weight;
-      to_grow_.out[outputs + i] = weight;
-    }
-  }
-}
-
 template <class Scalar>
 bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolerance) {
   const auto [A, C1, C2] = flow_.blocks(step.y);
@@ -204,8 +166,7 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
     growth_ = std::max(growth_, mode.up);
   }
   longest_ = std::min(longest_, kMostGrowth / growth_);
-  weigh_growth(step.y);
-  grown_part_ = std::min(kGrown * tolerance / (rtol_ * flow_.target_size()), 1.0);
+  weigh_growth(step.y, tolerance);
   coordinates_.set_range(learned_, active_);
   start_ = step.y;
   take(at_start_, start_);
@@ -311,53 +272,6 @@ void ExponentialMethod<Scalar>::make_stage(const Step<Scalar>& step, int stage) 
   for_parts(differencing, lawson, plain);
 }
 
-// The last stage and the end are both at t + h: the difference of N there, with the
-// weight of the former. That sees nothing of what N does by itself, which with growing
-// modes is e^{g} over a step: a parabola through e^{gτ} at 0, 1/2, 1 is wrong by about
-// g²/120 of its second difference, with the weight of the end. What is yet to grow
-// counts as what it will be.
-template <class Scalar> double ExponentialMethod<Scalar>::error(Step<Scalar>& step) {
-  step.stage = step.slopes.col(4);
-  nonlinear(at_end_, delta_, nullptr, step.stage);
-  step.stage = step.slopes.col(3) - step.stage;
-  const auto sixth = static_cast<Scalar>(step.h / 6.0);
-  const double exponent = 2.0 * growth_ * step.h;
-  const auto curved = static_cast<Scalar>(exponent * exponent / kCurvature);
-  double squared = 0.0;
-  double grown = 0.0;
-  // Of the places of C1 and C2 one triangle stands for both.
-  const auto add = [&](const Part& part, const auto& error) {
-    const double times = part.row_out == part.column_out ? 2.0 : 1.0;
-    squared += times * static_cast<double>(error.matrix().squaredNorm());
-  };
-  const auto add_grown = [&](const Part& part, const auto& error) {
-    const double times = part.row_out == part.column_out ? 2.0 : 1.0;
-    grown += times * static_cast<double>(error.matrix().squaredNorm());
-  };
-  for_parts(
-      [&](const Part& part) {
-        auto z = z_.head(part.size);
-        const auto weight = column(to_grow_, part) * rows(to_grow_, part);
-        z = entries(step.stage, part) * entries(last_, part);
-        add(part, z);
-        add_grown(part, weight * z);
-        if (curved > Scalar(0)) {
-          z = curved * entries(last_, part) *
-              (entries(N_, part) - entries(step, 1, part) - entries(step, 2, part) +
-               entries(step, 3, part));
-          add(part, z);
-          add_grown(part, weight * z);
-        }
-      },
-      [&](const Part& part) { add(part, sixth * entries(step.stage, part)); },
-      [&](const Part& part) {
-        const auto error = sixth * entries(step.stage, part);
-        add(part, error);
-        add_grown(part, column(to_grow_, part) * rows(to_grow_, part) * error);
-      });
-  return std::max(std::sqrt(squared), grown_part_ * std::sqrt(grown));
-}
-
 template <class Scalar>
 double ExponentialMethod<Scalar>::attempt(System<Scalar>& system,
                                           Step<Scalar>& step,
@@ -384,23 +298,6 @@ double ExponentialMethod<Scalar>::attempt(System<Scalar>& system,
 }
 
 template <class Scalar>
-bool modes_apart(const GramFlow<Scalar>& flow,
-                 const Vector<Scalar>& state,
-                 Index modes) {
-  const Vector<Scalar> inverse = flow.inverse_growth(state, modes);
-  if (inverse.size() < modes) {
-    return false;
-  }
-  const auto [A, C1, C2] = flow.blocks(state);
-  double least = 1.0;
-  for (Index i = 0; i < modes; ++i) {
-    const auto all = static_cast<double>(A(i, i) + (C1(i, i) + C2(i, i)) / 2);
-    least = std::min(least, 1.0 / (static_cast<double>(inverse[i]) * all));
-  }
-  return least >= kLeastOwn;
-}
-
-template <class Scalar>
 double exponential_first_step(const GramFlow<Scalar>& flow,
                               const Vector<Scalar>& state,
                               double top,
@@ -411,9 +308,6 @@ double exponential_first_step(const GramFlow<Scalar>& flow,
   return 5.0 * std::pow(rtol, 0.25) / std::max(rate, top + 1e-100);
 }
 
-template bool
-modes_apart<double>(const GramFlow<double>&, const Vector<double>&, Index);
-template bool modes_apart<float>(const GramFlow<float>&, const Vector<float>&, Index);
 template double exponential_first_step<double>(const GramFlow<double>&,
                                                const Vector<double>&,
                                                double,

@@ -22,6 +22,10 @@ namespace {
 // runs so short that they are not worth a basis.
 constexpr double kShortest = 1.0; // ρt
 
+// Of A over the target: networks that start farther out have much to forget, which
+// steps about modes make no shorter.
+constexpr double kBeyond = 3.0;
+
 // Networks of less than full rank are far from sets of modes.
 constexpr double kFinestNarrow = 1e-5;
 
@@ -82,6 +86,8 @@ public:
     accurate_from_ =
         size * flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
     accurate_ = least_ >= accurate_from_ || !full_rank_;
+    beyond_ = static_cast<double>(flow_.blocks(state_).A.norm()) >
+              kBeyond * cost.target_size();
   }
 
   // False when positivity is not safe, or was lost after all.
@@ -114,7 +120,8 @@ private:
   double least_ = 0.0;         // eigenvalue of P
   double accurate_from_ = 0.0; // that steps about closed forms ask for
   bool accurate_ = false;
-  bool safe_ = false; // to integrate by any method
+  bool beyond_ = false; // the target
+  bool safe_ = false;   // to integrate by any method
   std::optional<SplitPlan<Scalar>> plan_;
 };
 
@@ -222,7 +229,7 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
     throw std::invalid_argument(refusal());
   }
   if (method == "etdrk4" ||
-      (method == "auto" && accurate_ && plan().stiffness >= kShortest &&
+      (method == "auto" && accurate_ && !beyond_ && plan().stiffness >= kShortest &&
        options_.integrator.rtol >=
            (full_rank_ ? finest_exponential(plan().stiffness) : kFinestNarrow))) {
     return difference(control, record);

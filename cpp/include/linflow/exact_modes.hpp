@@ -40,7 +40,7 @@ public:
   void begin(const GramFlow<Scalar>& flow, const VectorIn<Scalar>& y, Index count);
   // All at a time since then.
   void at(double time, std::vector<ExactMode>& out) const;
-  // From the last one with κ < s on learning is lazy: how many there are before.
+  // One more than the index of the last with κ < s: from there on learning is lazy.
   [[nodiscard]] Index active() const;
 
 private:

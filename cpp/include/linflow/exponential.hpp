@@ -110,7 +110,8 @@ private:
     const auto& mode = modes[static_cast<std::size_t>(i)];
     return i < active_ ? mode.value : mode.gap;
   }
-  void weigh_growth(const Vector<Scalar>& y);
+  // What errors may grow to, from a state whose step may err by the tolerance.
+  void weigh_growth(const Vector<Scalar>& y, double tolerance);
   double error(Step<Scalar>& step);
   // Whether what the direction has to do with all is in coordinates of modes.
   [[nodiscard]] bool turned(Index i) const { return learned_ <= i && i < active_; }
