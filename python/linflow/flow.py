@@ -102,8 +102,8 @@ def gradient_flow(
         "splitting" of order 4 about the closed form, exponential differencing of order
         4(3) ("etdrk4"); see the notes. "auto" takes the splitting where an estimate in
         advance says that it costs less, else etdrk4 (rtol >= 2e-8, or 1e-9 where stiff)
-        where it can and the run is not very short, else tsit5 (rtol > 3e-5) or dop853, and rkc2 while
-        these are held up by their stability.
+        where it can and the run is not very short, else tsit5 (rtol > 3e-5) or dop853,
+        and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
     events : event, function or sequence
@@ -187,13 +187,13 @@ def gradient_flow(
     "etdrk4" takes the Gram form in singular vectors of the target, v_i and u_i. Each
     mode alone has a closed form; what is left is integrated along v_i + u_i and v_i -
     u_i, where the flow linearised about the modes is diagonal, with rates that are
-    known at all times. Nothing that modes do alone, or to each other in first order, bounds
-    its steps: some three to twelve of four
-    right-hand sides from a wide network to convergence, with a basis that costs up to
-    two products more for each product that is kept. It takes starts as small as
-    rounding allows, and networks of max(d_in, d_out) hidden units or more; errors in
-    ``.network`` add up here too. Not where modes are no sets of their own, as in a
-    network that has learned another task: "auto" leaves these to the others.
+    known at all times. Nothing that modes do alone, or to each other in first order,
+    bounds its steps: some three to twelve of four right-hand sides from a wide network
+    to convergence, in a basis that costs up to two products more for each product that
+    is kept. It takes starts as small as rounding allows, and networks of max(d_in,
+    d_out) hidden units or more; errors in ``.network`` add up here too. Not where modes
+    are no sets of their own, as in a network that has learned another task: "auto"
+    leaves these to the others.
 
     References
     ----------
