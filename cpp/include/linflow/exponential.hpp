@@ -14,11 +14,11 @@
 // network differs from that of two levels, which is slow. Steps are as long as N
 // allows.
 //
-// Among modes that are learned, and directions along which learning is lazy, C1 and C2
-// hardly move and are integrated as they are (Runge and Kutta); of A there are constant
-// rates Λ_ij = −(C2)_ii − (C1)_jj. Along lazy directions N of A falls
-// with G = A − T: there e^{Λτ}N(τ) is the slow part, and the method is that of Runge
-// and Kutta for e^{Λτ}G with Λ_ij = (C2)_ii + (C1)_jj (Lawson 1967), and for C1 and C2.
+// Among modes that are learned and directions along which learning is lazy, C1 and C2
+// hardly move and are integrated as they are (Runge and Kutta), and the rates of A are
+// those of the start, −Λ_ij = (C2)_ii + (C1)_jj. Along lazy directions N of A falls
+// with G = A − T: there e^{−Λτ}N(τ) is the slow part, and the method is that of Runge
+// and Kutta for e^{−Λτ}G (Lawson 1967), unless some of them decay far more slowly.
 //
 // Dense output of order 3: the same weights with the integrals to θh.
 #pragma once
