@@ -305,7 +305,7 @@ double exponential_first_step(const GramFlow<Scalar>& flow,
   const auto [A, C1, C2] = flow.blocks(state);
   const double rate =
       static_cast<double>(C1.diagonal().maxCoeff() + C2.diagonal().maxCoeff());
-  return 5.0 * std::pow(rtol, 0.25) / std::max(rate, top + 1e-100);
+  return 4.2 * std::pow(rtol, 0.25) / std::max(rate, top + 1e-100);
 }
 
 template double exponential_first_step<double>(const GramFlow<double>&,
