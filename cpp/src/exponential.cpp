@@ -305,7 +305,11 @@ double exponential_first_step(const GramFlow<Scalar>& flow,
   const auto [A, C1, C2] = flow.blocks(state);
   const double rate =
       static_cast<double>(C1.diagonal().maxCoeff() + C2.diagonal().maxCoeff());
-  return 4.2 * std::pow(rtol, 0.25) / std::max(rate, top + 1e-100);
+  const double spread = spectral_spread<Scalar>(C2, 0) + spectral_spread<Scalar>(C1, 0);
+  // The more directions are alike, the smaller N is.
+  const double alike = std::clamp(rate / (spread + 1e-100), 1.0, 100.0);
+  return 3.6 * std::pow(alike, 0.2) * std::pow(rtol, 0.25) /
+         std::max(rate, top + 1e-100);
 }
 
 template double exponential_first_step<double>(const GramFlow<double>&,

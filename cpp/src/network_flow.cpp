@@ -34,7 +34,7 @@ constexpr double kFinestNarrow = 1e-5;
 // basis saves.
 constexpr double kWholeLook = 0.25;
 constexpr double kLook = 0.1;
-constexpr double kSaved = 0.7;
+constexpr double kSaved = 0.55;
 constexpr double kFarthest = 10.0; // of κ, modes that a few leave out
 
 // Save points are told once, though a run may be made again in another form.

@@ -54,16 +54,20 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   Vector<Scalar> slope(state.size());
   flow.slope(state, slope);
   plan.stiffness = flow.radius_bound(state) * span;
-  // By exponential differencing the better modes are apart (a residual near 0), the
-  // fewer steps.
+  // By exponential differencing the better modes are apart (a residual near 0) and the
+  // less they have to grow, the fewer steps.
   const double form = request.integrable ? 1.0 : 2.0;
-  const double each_look = request.integrable || request.differencing ? 0.3 : 1.4;
-  plan.right_hand_sides = request.differencing
-                              ? 3.0 + 7.0 * std::pow(plan.levels.residual, 0.35) *
-                                          std::log2(1.0 + plan.stiffness) *
-                                          std::pow(1e-4 / rtol, 0.19)
-                              : form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
-                                    std::pow(1e-4 / rtol, 1.0 / 6.0);
+  const double each_look = request.differencing ? (request.whole ? 0.8 : 0.4)
+                           : request.integrable ? 0.3
+                                                : 1.4;
+  const double growth = 1.0 + 0.076 * std::max(std::log10(0.1 * top_mode / kappa), 0.0);
+  plan.right_hand_sides =
+      request.differencing
+          ? std::max(10.7 * std::pow(plan.levels.residual, 0.35) * growth *
+                         std::log2(1.0 + plan.stiffness) * std::pow(1e-4 / rtol, 0.185),
+                     5.0)
+          : form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
+                std::pow(1e-4 / rtol, 1.0 / 6.0);
   // Errors at a few nodes of each step tell where a run ends.
   plan.integrated = request.until_best
                         ? 1.2 * plan.right_hand_sides
