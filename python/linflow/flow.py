@@ -191,9 +191,10 @@ def gradient_flow(
     bounds its steps: some three to twelve of four right-hand sides from a wide network
     to convergence, in a basis that costs up to two products more for each product that
     is kept. It takes starts as small as rounding allows, and networks of max(d_in,
-    d_out) hidden units or more; errors in ``.network`` add up here too. Not where modes
-    are no sets of their own, as in a network that has learned another task: "auto"
-    leaves these to the others.
+    d_out) hidden units or more, those of less than d_in + d_out best at `rtol` of 1e-5
+    or more; errors in ``.network`` add up here too. Not where modes are no sets of
+    their own, as in a network that has learned another task: "auto" leaves these to the
+    others.
 
     References
     ----------
