@@ -49,12 +49,16 @@ ExponentialMethod<Scalar>::ExponentialMethod(const GramFlow<Scalar>& flow,
       z_(std::max(flow.d_out(), flow.d_in())) {}
 
 template <class Scalar>
-void ExponentialMethod<Scalar>::rates(const Modes& modes, Sides& out) const {
+void ExponentialMethod<Scalar>::rates(const Modes& modes,
+                                      double ExactMode::* down,
+                                      double ExactMode::* up,
+                                      double time,
+                                      Sides& out) const {
   out.out = -lazy_.out.replicate(2, 1);
   out.in = -lazy_.in.replicate(2, 1);
   for (std::size_t i = 0; i < modes.size(); ++i) {
-    out.out[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].down);
-    out.in[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].up);
+    out.out[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].*down / time);
+    out.in[static_cast<Index>(i)] = static_cast<Scalar>(modes[i].*up / time);
   }
 }
 
@@ -76,41 +80,32 @@ void ExponentialMethod<Scalar>::scale(const Modes& modes, double time) {
 }
 
 template <class Scalar>
-void ExponentialMethod<Scalar>::take(const Modes& modes, Vector<Scalar>& y) {
-  auto [A, C1, C2] = flow_.mutable_blocks(y);
+void ExponentialMethod<Scalar>::add_target(Scalar sign, Block<Scalar> A) const {
   const Index rows = A.rows() - active_;
   const Index columns = A.cols() - active_;
-  A.bottomRightCorner(rows, columns) -= flow_.target().bottomRightCorner(rows, columns);
-  for (Index i = 0; i < count_; ++i) {
-    A(i, i) -= static_cast<Scalar>(in_A(modes, i));
-    const auto grown = static_cast<Scalar>(modes[static_cast<std::size_t>(i)].grown);
-    const bool whole = i < active_;
-    C1(i, i) -= grown + (whole ? lazy_.in[i] : Scalar(0));
-    C2(i, i) -= grown + (whole ? lazy_.out[i] : Scalar(0));
-  }
-  coordinates_.to(y);
+  A.bottomRightCorner(rows, columns) +=
+      sign * flow_.target().bottomRightCorner(rows, columns);
 }
 
 template <class Scalar>
-void ExponentialMethod<Scalar>::give(const Modes& modes, Vector<Scalar>& y) {
-  coordinates_.from(y);
+void ExponentialMethod<Scalar>::add_modes(Scalar sign,
+                                          const Modes& modes,
+                                          Vector<Scalar>& y) const {
   auto [A, C1, C2] = flow_.mutable_blocks(y);
-  const Index rows = A.rows() - active_;
-  const Index columns = A.cols() - active_;
-  A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
+  add_target(sign, A);
   for (Index i = 0; i < count_; ++i) {
-    A(i, i) += static_cast<Scalar>(in_A(modes, i));
+    A(i, i) += sign * static_cast<Scalar>(in_A(modes, i));
     const auto grown = static_cast<Scalar>(modes[static_cast<std::size_t>(i)].grown);
     const bool whole = i < active_;
-    C1(i, i) += grown + (whole ? lazy_.in[i] : Scalar(0));
-    C2(i, i) += grown + (whole ? lazy_.out[i] : Scalar(0));
+    C1(i, i) += sign * (grown + (whole ? lazy_.in[i] : Scalar(0)));
+    C2(i, i) += sign * (grown + (whole ? lazy_.out[i] : Scalar(0)));
   }
 }
 
 template <class Scalar>
 void ExponentialMethod<Scalar>::nonlinear(const Modes& modes,
                                           const Vector<Scalar>& delta,
-                                          const Sides* scale,
+                                          bool scaled,
                                           VectorOut<Scalar> slope) {
   auto [dA, dC1, dC2] = flow_.mutable_blocks(slope);
   for (Index i = 0; i < count_; ++i) {
@@ -120,13 +115,13 @@ void ExponentialMethod<Scalar>::nonlinear(const Modes& modes,
     dC2(i, i) -= static_cast<Scalar>(mode.gram_slope);
   }
   coordinates_.to(slope);
-  rates(modes, rate_);
+  rates(modes, &ExactMode::down, &ExactMode::up, 1.0, rate_);
   for_parts(
       [&](const Part& part) {
         auto out = slope.segment(part.at, part.size).array();
         out -= (rows(rate_, part) + column(rate_, part)) * entries(delta, part);
-        if (scale != nullptr) {
-          out *= column(*scale, part) * rows(*scale, part);
+        if (scaled) {
+          out *= column(scale_, part) * rows(scale_, part);
         }
       },
       [&](const Part& part) {
@@ -169,21 +164,17 @@ bool ExponentialMethod<Scalar>::finishes(const Step<Scalar>& step, double tolera
   weigh_growth(step.y, tolerance);
   coordinates_.set_range(learned_, active_);
   start_ = step.y;
-  take(at_start_, start_);
+  add_modes(Scalar(-1), at_start_, start_);
+  coordinates_.to(start_);
   N_ = step.slopes.col(0);
-  nonlinear(at_start_, start_, nullptr, N_);
+  nonlinear(at_start_, start_, false, N_);
   return done;
 }
 
 template <class Scalar> void ExponentialMethod<Scalar>::prepare(double h) {
   exact_.at(0.5 * h, at_middle_);
   exact_.at(h, at_end_);
-  mean_.out = -lazy_.out.replicate(2, 1);
-  mean_.in = -lazy_.in.replicate(2, 1);
-  for (std::size_t i = 0; i < at_end_.size(); ++i) {
-    mean_.out[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_down / h);
-    mean_.in[static_cast<Index>(i)] = static_cast<Scalar>(at_end_[i].went_up / h);
-  }
+  rates(at_end_, &ExactMode::went_down, &ExactMode::went_up, h, mean_);
   scale(at_middle_, 0.5 * h);
   const auto step = static_cast<Scalar>(h);
   half_decay_.out = (step / 2 * mean_.out).exp();
@@ -287,11 +278,12 @@ double ExponentialMethod<Scalar>::attempt(System<Scalar>& system,
     auto slope = step.slopes.col(stage);
     make_stage(step, stage);
     state = delta_;
-    give(modes, state);
+    coordinates_.from(state);
+    add_modes(Scalar(1), modes, state);
     system.slope(state, slope);
     ++step.evaluations;
     if (!end) {
-      nonlinear(modes, delta_, stage < 3 ? &scale_ : nullptr, slope);
+      nonlinear(modes, delta_, stage < 3, slope);
     }
   }
   return error(step);

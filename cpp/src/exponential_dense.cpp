@@ -6,7 +6,6 @@
 #include <limits>
 
 namespace linflow {
-
 namespace {
 
 // Exponent of the decay in a step from which on N may fall as fast, unseen between its
@@ -121,16 +120,12 @@ void ExponentialMethod<Scalar>::look(const Step<Scalar>& step,
   const bool whole = y.size() > flow_.visible();
   exact_.at(theta * step.h, looked_at_);
   look_at_parts(step, theta, whole);
+  coordinates_.from(delta_, whole);
   if (whole) {
-    give(looked_at_, delta_);
-    y = delta_;
-    return;
+    add_modes(Scalar(1), looked_at_, delta_);
+  } else {
+    add_target(Scalar(1), flow_.mutable_blocks(delta_).A);
   }
-  coordinates_.from(delta_, false);
-  auto A = flow_.mutable_blocks(delta_).A;
-  const Index rows = A.rows() - active_;
-  const Index columns = A.cols() - active_;
-  A.bottomRightCorner(rows, columns) += flow_.target().bottomRightCorner(rows, columns);
   y = delta_.head(y.size());
 }
 

@@ -20,8 +20,29 @@ constexpr double kMostToGrow = 1e20;
 constexpr double kCurvature = 120.0;
 // Part of a mode's own in what there is along its direction, where modes are apart.
 constexpr double kLeastOwn = 0.02;
+// Of A over the target: from farther out there is much to forget, which steps about
+// modes make no shorter.
+constexpr double kFarthest = 3.0;
 
 } // namespace
+
+template <class Scalar>
+bool InverseGrowth<Scalar>::compute(const GramFlow<Scalar>& flow,
+                                    const VectorIn<Scalar>& y,
+                                    Index modes) {
+  const auto [A, C1, C2] = flow.blocks(y);
+  const auto a = A.topLeftCorner(modes, modes);
+  growing_ = Scalar(0.5) * (C1.topLeftCorner(modes, modes) +
+                            C2.topLeftCorner(modes, modes) + a + a.transpose());
+  llt_.compute(growing_);
+  if (llt_.info() != Eigen::Success) {
+    return false;
+  }
+  growing_ = llt_.matrixL();
+  invert_lower<Scalar>(growing_);
+  diagonal_ = growing_.colwise().squaredNorm().transpose();
+  return true;
+}
 
 // An error of P along v_i + u_i grows as 1/(P⁻¹)_ii does, which is less than P_ii where
 // some of that has grown already, with other modes.
@@ -36,12 +57,12 @@ void ExponentialMethod<Scalar>::weigh_growth(const Vector<Scalar>& y,
   if (learned_ == active_ && !uneven_) {
     return;
   }
-  const Vector<Scalar> inverse = flow_.inverse_growth(y, count_);
+  const bool positive = inverse_.compute(flow_, y, count_);
   for (Index i = 0; i < count_; ++i) {
     const auto& mode = at_start_[static_cast<std::size_t>(i)];
     const double target = mode.value - mode.gap;
-    const double growth = inverse.size() > 0 ? target * static_cast<double>(inverse[i])
-                                             : target / mode.half_trace;
+    const double growth =
+        positive ? target * static_cast<double>(inverse_[i]) : target / mode.half_trace;
     if (growth > 1.0) {
       const auto weight = static_cast<Scalar>(
           std::sqrt(std::min(1.0 + kUnseen * (growth - 1.0), kMostToGrow)));
@@ -59,7 +80,7 @@ void ExponentialMethod<Scalar>::weigh_growth(const Vector<Scalar>& y,
 // learned modes on, by up to all of it. What is yet to grow counts as what it will be.
 template <class Scalar> double ExponentialMethod<Scalar>::error(Step<Scalar>& step) {
   step.stage = step.slopes.col(4);
-  nonlinear(at_end_, delta_, nullptr, step.stage);
+  nonlinear(at_end_, delta_, false, step.stage);
   step.stage = step.slopes.col(3) - step.stage;
   const auto sixth = static_cast<Scalar>(step.h / 6.0);
   const double exponent = 2.0 * growth_ * step.h;
@@ -72,38 +93,36 @@ template <class Scalar> double ExponentialMethod<Scalar>::error(Step<Scalar>& st
   double squared = 0.0;
   double grown = 0.0;
   // Of the places of C1 and C2 one triangle stands for both.
-  const auto add = [&](const Part& part, const auto& error) {
+  const auto size = [](const Part& part, const auto& error) {
     const double times = part.row_out == part.column_out ? 2.0 : 1.0;
-    squared += times * static_cast<double>(error.matrix().squaredNorm());
+    return times * static_cast<double>(error.matrix().squaredNorm());
   };
-  const auto add_grown = [&](const Part& part, const auto& error) {
-    const double times = part.row_out == part.column_out ? 2.0 : 1.0;
-    grown += times * static_cast<double>(error.matrix().squaredNorm());
+  const auto turn = [&](const Part& part) { // second difference of N
+    return entries(N_, part) - entries(step, 1, part) - entries(step, 2, part) +
+           entries(step, 3, part);
   };
   for_parts(
       [&](const Part& part) {
         auto z = z_.head(part.size);
         const auto weight = column(to_grow_, part) * rows(to_grow_, part);
         z = entries(step.stage, part) * entries(last_, part);
-        add(part, z);
-        add_grown(part, weight * z);
+        squared += size(part, z);
+        grown += size(part, weight * z);
         if (curved > Scalar(0)) {
-          z = curved * entries(last_, part) *
-              (entries(N_, part) - entries(step, 1, part) - entries(step, 2, part) +
-               entries(step, 3, part));
-          add(part, z);
-          add_grown(part, weight * z);
+          z = curved * entries(last_, part) * turn(part);
+          squared += size(part, z);
+          grown += size(part, weight * z);
         }
       },
-      [&](const Part& part) { add(part, sixth * entries(step.stage, part)); },
+      [&](const Part& part) {
+        squared += size(part, sixth * entries(step.stage, part));
+      },
       [&](const Part& part) {
         const auto error = sixth * entries(step.stage, part);
-        add(part, error);
-        add_grown(part, column(to_grow_, part) * rows(to_grow_, part) * error);
+        squared += size(part, error);
+        grown += size(part, column(to_grow_, part) * rows(to_grow_, part) * error);
         if (part.column < learned_) {
-          add(part,
-              unseen * (entries(N_, part) - entries(step, 1, part) -
-                        entries(step, 2, part) + entries(step, 3, part)));
+          squared += size(part, unseen * turn(part));
         }
       });
   return std::max(std::sqrt(squared), grown_part_ * std::sqrt(grown));
@@ -113,11 +132,12 @@ template <class Scalar>
 bool modes_apart(const GramFlow<Scalar>& flow,
                  const Vector<Scalar>& state,
                  Index modes) {
-  const Vector<Scalar> inverse = flow.inverse_growth(state, modes);
-  if (inverse.size() < modes) {
+  const auto [A, C1, C2] = flow.blocks(state);
+  InverseGrowth<Scalar> inverse;
+  if (static_cast<double>(A.norm()) > kFarthest * flow.target_size() ||
+      !inverse.compute(flow, state, modes)) {
     return false;
   }
-  const auto [A, C1, C2] = flow.blocks(state);
   double least = 1.0;
   for (Index i = 0; i < modes; ++i) {
     const auto all = static_cast<double>(A(i, i) + (C1(i, i) + C2(i, i)) / 2);
@@ -127,6 +147,7 @@ bool modes_apart(const GramFlow<Scalar>& flow,
 }
 
 #define LINFLOW_INSTANTIATE(Scalar)                                                    \
+  template class InverseGrowth<Scalar>;                                                \
   template bool modes_apart<Scalar>(                                                   \
       const GramFlow<Scalar>&, const Vector<Scalar>&, Index);                          \
   template void ExponentialMethod<Scalar>::weigh_growth(const Vector<Scalar>&,         \

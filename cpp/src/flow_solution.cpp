@@ -126,7 +126,6 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
                                    bool until_best,
                                    double rtol)
     : horizon_(horizon) {
-  const double epsilon = std::numeric_limits<Scalar>::epsilon();
   const bool differencing =
       X.rows() + Y.rows() >= kSmallest && rtol >= finest_exponential(0.0);
   const double kappa = 0.5 * (mean_square<Scalar>(X) + mean_square<Scalar>(Y));
@@ -144,8 +143,7 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
     flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
     auto& flow = flow_->flow;
     const double least = flow.least_eigenvalue(flow_->state);
-    // Steps err in proportion to P, but for rounding.
-    if (flow.keeps_positivity(rtol * least, epsilon)) {
+    if (least >= flow.accurate_eigenvalue(flow_->state, rtol)) {
       const auto plan =
           plan_split<Scalar>(flow,
                              flow_->state,
@@ -172,7 +170,8 @@ FlowSolution<Scalar>::FlowSolution(const EnsembleTask<Scalar>& task,
   flow_ = std::make_unique<BasisFlow<Scalar>>(modes_->basis, cost, plain, state);
   auto& flow = flow_->flow;
   const Index modes = modes_->basis->leading();
-  if (!flow.keeps_positivity(rtol * flow.least_eigenvalue(flow_->state), epsilon) ||
+  if (flow.least_eigenvalue(flow_->state) <
+          flow.accurate_eigenvalue(flow_->state, rtol) ||
       !modes_apart<Scalar>(flow, flow_->state, modes)) {
     flow_.reset();
     return;

@@ -6,10 +6,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 namespace linflow {
+namespace {
+
+// Of errors of one step relative to what moves: the motion ends near P(0) + 2‖T‖; 6 is
+// for the number of steps, the factor by which errors grow, and the iteration.
+constexpr double kMargin = 6.0 * 2.0;
+
+} // namespace
+
 template <class Scalar>
 GramFlow<Scalar>::GramFlow(QuadraticCost<Scalar>& cost,
                            std::shared_ptr<const SingularVectors<Scalar>> basis)
@@ -170,28 +179,17 @@ double GramFlow<Scalar>::least_eigenvalue(const VectorIn<Scalar>& y) {
   return 1.0 / inverse;
 }
 
-// The motion ends near P(0) + 2‖T‖; 6 is for the number of steps, the factor by which
-// errors grow, and the iteration. A run for which it is too little is found out at its
-// end, by unpack(), and made again in factors.
+// A run for which it is too little is found out at its end, by unpack(), and made again
+// in factors.
 template <class Scalar> double GramFlow<Scalar>::safe_eigenvalue(double rtol) const {
-  return 6.0 * rtol * 2.0 * cost_.target_size();
+  return kMargin * rtol * cost_.target_size();
 }
 
 template <class Scalar>
-Vector<Scalar> GramFlow<Scalar>::inverse_growth(const VectorIn<Scalar>& y,
-                                                Index modes) const {
-  const auto [A, C1, C2] = blocks(y);
-  const auto a = A.topLeftCorner(modes, modes);
-  const Matrix<Scalar> growing =
-      Scalar(0.5) * (C1.topLeftCorner(modes, modes) + C2.topLeftCorner(modes, modes) +
-                     a + a.transpose());
-  const Eigen::LLT<Matrix<Scalar>> llt(growing);
-  if (llt.info() != Eigen::Success) {
-    return {};
-  }
-  Matrix<Scalar> L = llt.matrixL();
-  invert_lower<Scalar>(L);
-  return L.colwise().squaredNorm().transpose();
+double GramFlow<Scalar>::accurate_eigenvalue(const VectorIn<Scalar>& y,
+                                             double rtol) const {
+  const double size = std::max(static_cast<double>(y.norm()), cost_.target_size());
+  return kMargin * std::numeric_limits<Scalar>::epsilon() / rtol * size;
 }
 
 template <class Scalar>

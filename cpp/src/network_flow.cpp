@@ -22,10 +22,6 @@ namespace {
 // runs so short that they are not worth a basis.
 constexpr double kShortest = 1.0; // ρt
 
-// Of A over the target: networks that start farther out have much to forget, which
-// steps about modes make no shorter.
-constexpr double kBeyond = 3.0;
-
 // Networks of less than full rank are far from sets of modes.
 constexpr double kFinestNarrow = 1e-5;
 
@@ -80,14 +76,8 @@ public:
     const double rtol = options.integrator.rtol;
     least_ = flow_.least_eigenvalue(state_);
     safe_ = flow_.keeps_positivity(least_, rtol);
-    // Steps about closed forms err in proportion to P, but for rounding.
-    const double size = std::max(
-        1.0, static_cast<double>(state_.norm()) / (cost.target_size() + 1e-300));
-    accurate_from_ =
-        size * flow_.safe_eigenvalue(std::numeric_limits<Scalar>::epsilon()) / rtol;
+    accurate_from_ = flow_.accurate_eigenvalue(state_, rtol);
     accurate_ = least_ >= accurate_from_ || !full_rank_;
-    beyond_ = static_cast<double>(flow_.blocks(state_).A.norm()) >
-              kBeyond * cost.target_size();
   }
 
   // False when positivity is not safe, or was lost after all.
@@ -120,8 +110,7 @@ private:
   double least_ = 0.0;         // eigenvalue of P
   double accurate_from_ = 0.0; // that steps about closed forms ask for
   bool accurate_ = false;
-  bool beyond_ = false; // the target
-  bool safe_ = false;   // to integrate by any method
+  bool safe_ = false; // to integrate by any method
   std::optional<SplitPlan<Scalar>> plan_;
 };
 
@@ -229,7 +218,7 @@ bool GramRun<Scalar>::integrate(Control& control, FlowRecord<Scalar>& record) {
     throw std::invalid_argument(refusal());
   }
   if (method == "etdrk4" ||
-      (method == "auto" && accurate_ && !beyond_ && plan().stiffness >= kShortest &&
+      (method == "auto" && accurate_ && plan().stiffness >= kShortest &&
        options_.integrator.rtol >=
            (full_rank_ ? finest_exponential(plan().stiffness) : kFinestNarrow))) {
     return difference(control, record);
@@ -255,15 +244,17 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
       (whole ? kWholeLook : kLook) * static_cast<double>(options_.times.size());
   // In a basis of few, where P is far from singular and no mode is active, or where
   // looks cost more than what the others would save and these have not far to grow.
-  const auto few =
-      data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
-  const Index others = few->leading();
-  const double target =
-      others < few->values.size() ? static_cast<double>(few->values[others]) : 0.0;
-  if (full_rank_ && (plan().kappa >= static_cast<double>(basis->values[0]) ||
-                     (looks > kSaved * plan().right_hand_sides &&
-                      target <= kFarthest * plan().kappa))) {
-    basis = few;
+  if (safe_) {
+    const auto few =
+        data.basis ? data.basis->leading(data.target) : leading_basis<Scalar>(basis);
+    const Index others = few->leading();
+    const double target =
+        others < few->values.size() ? static_cast<double>(few->values[others]) : 0.0;
+    if (plan().kappa >= static_cast<double>(basis->values[0]) ||
+        (looks > kSaved * plan().right_hand_sides &&
+         target <= kFarthest * plan().kappa)) {
+      basis = few;
+    }
   }
   BasisFlow<Scalar> led(basis, cost_, flow_, state_);
   if (!(safe_ && chosen) &&

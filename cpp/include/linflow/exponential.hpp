@@ -30,10 +30,26 @@
 #include "linflow/nodes.hpp"
 #include "linflow/phi_functions.hpp"
 
+#include <Eigen/Cholesky>
+
 #include <algorithm>
 #include <vector>
 
 namespace linflow {
+
+// (P⁻¹)_ii of P along v_i + u_i alone, of the first modes in a basis of these: what has
+// grown there is the less the mode's own the more it exceeds 1/P_ii.
+template <class Scalar> class InverseGrowth {
+public:
+  // False where that is not positive definite.
+  bool compute(const GramFlow<Scalar>& flow, const VectorIn<Scalar>& y, Index modes);
+  [[nodiscard]] Scalar operator[](Index i) const { return diagonal_[i]; }
+
+private:
+  Matrix<Scalar> growing_;
+  Eigen::LLT<Matrix<Scalar>> llt_;
+  Vector<Scalar> diagonal_;
+};
 
 template <class Scalar> class ExponentialMethod final : public Method<Scalar> {
 public:
@@ -86,19 +102,24 @@ private:
     return step.slopes.col(column).segment(part.at, part.size).array();
   }
 
-  // Those of all modes; what has no partner decays as its entry of C1 or C2 says.
-  void rates(const Modes& modes, Sides& out) const;
+  // Λ of all modes, from these members over the time; what has no partner decays as its
+  // entry of C1 or C2 says.
+  void rates(const Modes& modes,
+             double ExactMode::* down,
+             double ExactMode::* up,
+             double time,
+             Sides& out) const;
   // χ at a time since the start, and 1/χ.
   void scale(const Modes& modes, double time);
   // What a step of size h needs of the modes, and the weights of N.
   void prepare(double h);
-  // A state in these coordinates, less the modes; and back.
-  void take(const Modes& modes, Vector<Scalar>& y);
-  void give(const Modes& modes, Vector<Scalar>& y);
-  // χN from f(y).
+  // T along lazy directions; that and the modes.
+  void add_target(Scalar sign, Block<Scalar> A) const;
+  void add_modes(Scalar sign, const Modes& modes, Vector<Scalar>& y) const;
+  // N from f(y), or χN.
   void nonlinear(const Modes& modes,
                  const Vector<Scalar>& delta,
-                 const Sides* scale,
+                 bool scaled,
                  VectorOut<Scalar> slope);
   // δ from N before: at h/2 in stages 1 and 2, at h in 3 and the end.
   void make_stage(const Step<Scalar>& step, int stage);
@@ -178,11 +199,12 @@ private:
   bool uneven_ = false; // the others: some of them hardly decay
   double decay_ = 0.0;  // the fastest rate among the others
   double longest_ = 0.0;
-  double growth_ = 0.0;        // the fastest rate of a mode's
-  Sides lazy_;                 // diagonals of C2 and C1 at the start
-  Sides mean_;                 // Λ̄
-  Sides scale_, unscale_;      // χ, 1/χ
-  Sides rate_;                 // Λ
+  double growth_ = 0.0;   // the fastest rate of a mode's
+  Sides lazy_;            // diagonals of C2 and C1 at the start
+  Sides mean_;            // Λ̄
+  Sides scale_, unscale_; // χ, 1/χ
+  Sides rate_;            // Λ
+  InverseGrowth<Scalar> inverse_;
   Sides to_grow_;              // √ of what a mode still grows by
   double grown_part_ = 0.0;    // of what may be wrong at the end, what may be now
   Sides half_decay_;           // e^{hΛ̄/2}
@@ -204,8 +226,9 @@ inline double finest_exponential(double stiffness) {
   return stiffness > 32.0 ? 1e-9 : 2e-8;
 }
 
-// Whether a state is nearly a set of modes: not if much has grown along v_i + u_i that
-// belongs to others, as in a network that has learned something else.
+// Whether a state is nearly a set of modes: not if A is far beyond the target, or if
+// much has grown along v_i + u_i that belongs to others, as in a network that has
+// learned something else.
 template <class Scalar>
 bool modes_apart(const GramFlow<Scalar>& flow,
                  const Vector<Scalar>& state,

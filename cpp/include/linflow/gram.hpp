@@ -71,10 +71,9 @@ public:
   [[nodiscard]] bool keeps_positivity(double least_eigenvalue, double rtol) const {
     return least_eigenvalue >= safe_eigenvalue(rtol);
   }
-  // (P⁻¹)_ii of P along v_i + u_i alone, of the first modes in a basis of these; empty
-  // where that is not positive definite.
-  [[nodiscard]] Vector<Scalar> inverse_growth(const VectorIn<Scalar>& y,
-                                              Index modes) const;
+  // The one that steps which err in proportion to P, but for rounding, ask for.
+  [[nodiscard]] double accurate_eigenvalue(const VectorIn<Scalar>& y,
+                                           double rtol) const;
   // A network with n hidden units, [X; Y] triangular; false when P is not positive
   // definite. With some slack, that of the nearest P that is semidefinite and of rank
   // `units` at most, unless an eigenvalue falls short by more than this part of the
