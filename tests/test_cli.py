@@ -63,7 +63,8 @@ def test_phase_diagram_with_a_store(
 ) -> None:
     out, store = tmp_path / "map", tmp_path / "store.zarr"
     arguments = ["phase-diagram", *SMALL, "--out", str(out), "--store", str(store)]
-    assert main([*arguments, "--workers", "1"]) == 0
+    store.mkdir()  # an empty folder is none
+    assert main([*arguments, "--workers", "1", "--no-resume"]) == 0
     before = lf.store.load(store)
     assert main([*arguments, "--seeds", "2"]) == 0
     after = lf.store.load(store)
@@ -73,12 +74,18 @@ def test_phase_diagram_with_a_store(
         same(data.load(), after)
     capsys.readouterr()
     assert main([*arguments, "--no-resume"]) == 2
-    assert "exists; resume it" in capsys.readouterr().err
+    assert "exists; resume it (--resume)" in capsys.readouterr().err
+    assert main([*arguments, "--repair", "--no-resume"]) == 2
+    assert "--no-resume does not" in capsys.readouterr().err
+    assert main([*arguments[:-2], "--retry"]) == 2
+    assert "--retry goes on with a --store, none is named" in capsys.readouterr().err
     assert main([*arguments, "--rng", "1"]) == 2
     assert "rng_entropy = 0, not 1" in capsys.readouterr().err
     (store / "steps" / "c" / "0").unlink()
     assert main(arguments) == 2
-    assert "is damaged in batch 0" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is damaged in batch 0" in said
+    assert "--repair computes them again" in said
     assert main([*arguments, "--repair"]) == 0
     same(lf.store.load(store).isel(seed=[0]), before)
 

@@ -113,6 +113,85 @@ def test_auto_leaves_what_has_learned_something_else() -> None:
     assert relative(found.product, exact.product) < 1e-4
 
 
+def learned(other: lf.Task, variance: float, time: float) -> lf.Network:
+    start = lf.Gaussian(100, variance)
+    network = run(start, other, times=[time], method="dop853").network
+    assert isinstance(network, lf.Network)
+    return network
+
+
+def test_auto_leaves_starts_beyond_the_target() -> None:
+    """Their modes have much to forget, of which the estimate sees too little."""
+    rng = np.random.default_rng(3)
+    task, times = lf.Task(np.eye(2, 5)), np.linspace(0.25, 10.0, 40)
+    network = learned(lf.Task(10 * rng.normal(size=(2, 5))), 1e-3, 1.0)
+    found = run(network, task, times=times, rtol=1e-6, method="auto")
+    exact = run(network, task, times=times, rtol=1e-11, method="dop853")
+    assert "etdrk4" not in methods(found)
+    assert max(run_errors(found, exact)) < 1e-5
+
+
+def test_auto_leaves_modes_that_are_not_apart() -> None:
+    """Steps about them would be right, but four times as many."""
+    rng = np.random.default_rng(0)
+    task, times = lf.Task(2 * np.eye(4)), np.geomspace(0.02, 17.0, 50)
+    network = learned(lf.Task(rng.normal(size=(4, 4)) / 2), 1e-4, 5.0)
+    found, named = (
+        run(network, task, times=times, rtol=1e-7, method=method)
+        for method in ("auto", "etdrk4")
+    )
+    assert "etdrk4" not in methods(found)
+    assert found.rhs_evaluations is not None
+    assert named.rhs_evaluations is not None
+    assert found.rhs_evaluations < named.rhs_evaluations
+
+
+def test_auto_splits_nothing_that_has_learned_something_else() -> None:
+    """The closed form is wrong by 400 rtol there, in steps that look right."""
+    first, second = (lf.low_rank_task(8, rank=k, rng=10 * (k < 3)) for k in (3, 2))
+    network = run(
+        lf.Gaussian(40, 1e-5).sample(first, 0), first, times=[20.0], method="dop853"
+    ).network
+    times = np.geomspace(1e-3, 30.0, 60)
+    found = run(network, second, times=times, rtol=1e-5, method="auto")
+    exact = run(network, second, times=times, rtol=1e-11, method="dop853")
+    assert max(run_errors(found, exact)) < 1e-4
+
+
+@pytest.mark.parametrize("rtol", [1e-6, 1e-7])
+def test_tiny_starts_grow_in_few_steps(rtol: float) -> None:
+    """What N does by itself meanwhile is seen by no stage."""
+    task = lf.low_rank_task((4, 6), rank=2, rng=0)
+    network = lf.Gaussian(100, 1e-8).sample(task, 0)
+    times = np.geomspace(0.03, 30.0, 40) / task.singular_values[0]
+    found = run(network, task, times=times, rtol=rtol)
+    exact = run(network, task, times=times, rtol=1e-11, method="dop853")
+    of_product, of_network = run_errors(found, exact)
+    assert of_product < 10 * rtol
+    assert of_network < rtol * (10 + found.steps)
+
+
+def test_save_points_while_learned_modes_come_to_rest() -> None:
+    """There N falls as fast as G does, between the nodes of a step."""
+    task, times = lf.Task(2 * np.eye(5, 2)), np.linspace(13 / 70, 13.0, 70)
+    for variance, seed in ((1e-9, 3), (1e-8, 8)):
+        network = lf.Gaussian(60, variance).sample(task, seed)
+        found = run(network, task, times=times, rtol=2e-6)
+        exact = run(network, task, times=times, rtol=1e-11, method="dop853")
+        assert run_errors(found, exact)[0] < 2e-5
+
+
+def test_an_indefinite_end_is_refused_and_auto_goes_on() -> None:
+    """Barely wide and far beyond the target: C1 and C2 lose what is left of them."""
+    task, times = lf.low_rank_task((6, 5), rank=2, rng=0), np.linspace(0.1, 10.0, 50)
+    network = lf.Gaussian(12, 10.0).sample(task, 0)
+    with pytest.raises(ValueError, match="can't be made in Gram form"):
+        run(network, task, times=times, rtol=3e-3)
+    found = run(network, task, times=times, rtol=3e-3, method="auto")
+    exact = run(network, task, times=times, rtol=1e-11, method="dop853")
+    assert max(run_errors(found, exact)) < 3e-2
+
+
 def test_order_four() -> None:
     """By steps of equal size: one for each save point."""
     network = lf.Gaussian(60, 0.05).sample(TASK, 0)

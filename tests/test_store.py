@@ -340,6 +340,9 @@ def test_places_that_can_not_be_written(tmp_path: Path) -> None:
         grown(log, tmp_path / "old.zarr", [1.0], [1.0])
     with pytest.raises(FileNotFoundError, match="does not exist"):
         lf.store.load(tmp_path / "none.zarr")
+    (tmp_path / "none.zarr").mkdir()
+    with pytest.raises(FileNotFoundError, match="is an empty folder"):
+        lf.store.load(tmp_path / "none.zarr")
     assert calls(log) == []  # all before any work
 
 

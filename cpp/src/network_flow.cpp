@@ -193,6 +193,9 @@ bool GramRun<Scalar>::split(Control& control, FlowRecord<Scalar>& record) {
   const auto basis =
       data.basis ? data.basis->of(data.target) : riccati_basis<Scalar>(data.target);
   BasisFlow<Scalar> split(basis, cost_, flow_, state_);
+  if (!chosen && !modes_apart<Scalar>(split.flow, split.state, basis->leading())) {
+    return false;
+  }
   return run(split.flow,
              split.state,
              options,

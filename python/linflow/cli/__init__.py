@@ -89,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _of_options(text: str, options: argparse.Namespace) -> str:
-    """Return a message about an argument with the option's name in its place."""
+    """Return a message about arguments with the options' names in their place."""
+    text = re.sub(r"resume=(?:True|'(\w+)')", lambda m: f"--{m[1] or 'resume'}", text)
     renamed: dict[str, str] = getattr(options, "renamed", {})
     name = re.match(r"\w*", text)[0]  # type: ignore[index]
     known = renamed.get(name, name)

@@ -100,8 +100,14 @@ def add(commands: Any) -> None:
         default=True,
         help="go on from a store that is there, also with new axes or seeds",
     )
-    store.add_argument(
+    again = store.add_mutually_exclusive_group()
+    again.add_argument(
         "--repair", action="store_true", help="compute damaged parts of the store again"
+    )
+    again.add_argument(
+        "--retry",
+        action="store_true",
+        help="compute cells whose process was lost again",
     )
     workers = store.add_mutually_exclusive_group()
     workers.add_argument("--workers", type=int, metavar="N", help="worker processes")
@@ -148,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
             distance_to=distance_to,
             dtype=options.dtype,
             store=options.store,
-            resume="repair" if options.resume and options.repair else options.resume,
+            resume=_resume(options),
             executor=executor,
             n_threads=options.threads,
             rng=options.rng,
@@ -169,6 +175,17 @@ def run(options: argparse.Namespace) -> int:
     print(summary(data, seconds))
     print(f"picture: {picture}\ndata:    {written}")
     return 0
+
+
+def _resume(options: argparse.Namespace) -> bool | str:
+    for name in ("repair", "retry"):
+        if getattr(options, name):
+            if options.store is None or not options.resume:
+                refused = "none is named" if options.resume else "--no-resume does not"
+                message = f"--{name} goes on with a --store, {refused}"
+                raise ValueError(message)
+            return name
+    return bool(options.resume)
 
 
 def _axis(name: str, limits: Sequence[float], count: int) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from linflow.status import Status
 from linflow.store.chunks import ChunkDamaged
-from linflow.store.layout import Store, StoreDamaged
+from linflow.store.layout import Store, StoreDamaged, is_empty
 from linflow.store.table import FAILED, Table
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def obtain(
 ) -> Store:
     """Return the store for a sweep, made or grown, with the right to write to it.
 
+    An empty folder is as good as none.
+
     Raises
     ------
     FileExistsError
@@ -50,7 +52,8 @@ def obtain(
         When it can't be written.
     """
     place = Path(path)
-    if place.exists():
+    there = place.exists() and not is_empty(place)
+    if there:
         store = Store.open(place)
         if resume is False:
             message = (
@@ -60,7 +63,7 @@ def obtain(
             raise FileExistsError(message)
         _same_settings(store, settings, grid)
     try:
-        if not place.exists():
+        if not there:
             store = Store.create(place, {"settings": dict(settings)}, grid)
         store.claim()
         store.grow(grid)

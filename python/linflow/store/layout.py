@@ -88,12 +88,15 @@ class Store:
         Raises
         ------
         FileNotFoundError
-            When nothing is there.
+            When nothing is there, or nothing in it.
         ValueError
             When it is something else.
         """
         if not path.exists():
             message = f"store {str(path)!r} does not exist"
+            raise FileNotFoundError(message)
+        if is_empty(path):
+            message = f"store {str(path)!r} is an empty folder"
             raise FileNotFoundError(message)
         batches = _batches(path)  # first: the record then knows all that they hold
         return cls(path, _record(path), batches)
@@ -261,6 +264,11 @@ class Store:
         for name, known in self.record["labels"].items():
             parameters[name] = np.array(known, dtype=np.str_)[parameters[name]]
         return parameters
+
+
+def is_empty(path: Path) -> bool:
+    """Return whether there is a folder without anything in it."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 def is_store(path: Path) -> bool:
