@@ -77,6 +77,23 @@ def test_a_polynomial_that_the_checks_alone_would_pass() -> None:
     np.testing.assert_allclose(found, exact, rtol=0, atol=1e-3)
 
 
+def test_a_polynomial_that_only_the_last_level_gets_right() -> None:
+    """Not given up before: errors square with twice the nodes, each time anew."""
+
+    def look(theta: float) -> Array:
+        return np.array([np.tanh(8.0 * (theta - 0.4))])
+
+    counted = Counted(look)
+    found = nodes.interpolate(counted, THETAS, 1e-3)
+    assert found is not None
+    assert counted.calls == 33 + 2
+    exact = np.transpose([*map(look, THETAS)])
+    np.testing.assert_allclose(found, exact, rtol=0, atol=1e-3)
+    few = Counted(look)
+    assert nodes.interpolate(few, THETAS[::4], 1e-3) is None  # 33 would not pay
+    assert few.calls <= 7
+
+
 def test_given_up_soon_where_it_is_hopeless() -> None:
     look = Counted(lambda theta: np.array([np.sin(1e3 * theta)]))
     assert nodes.interpolate(look, THETAS, 1e-3) is None

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kTopNodes = NodeInterpolation<double>::kMost;
 
-// Of the finest grid, in the order of levels: 0, 16; 8; 4, 12; 2, 6, 10, 14; 1, 3, …
+// Of the finest grid, in the order of levels: 0, 32; 16; 8, 24; 4, 12, 20, 28; 2, 6, …
 constexpr std::array<int, kTopNodes> kOrder = [] {
   std::array<int, kTopNodes> order{};
   constexpr int finest = kTopNodes - 1;

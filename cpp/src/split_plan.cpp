@@ -12,7 +12,13 @@ constexpr double kGrowth = 4.0;
 // Error of the closed form, over the tolerance, that needs no second step.
 constexpr double kNegligible = 0.3;
 // What a step costs in right-hand sides of GramFlow.
-constexpr double kStepCost = 20.0;
+constexpr double kStepCost = 18.0;
+// And where something is looked at within it.
+constexpr double kWithin = 6.0;
+// What it costs to go to the singular basis of the target and back.
+constexpr double kSetUp = 6.0;
+// Time constants by digits that a polynomial can show.
+constexpr double kMostDetail = 27.0;
 // Beyond it a step's own estimate says too little of what lies between its ends.
 constexpr double kLoosest = 1e-2;
 
@@ -57,7 +63,7 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // By exponential differencing the better modes are apart (a residual near 0) and the
   // less they have to grow, the fewer steps.
   const double form = request.integrable ? 1.0 : 2.0;
-  const double each_look = request.differencing ? (request.whole ? 0.8 : 0.4)
+  const double each_look = request.differencing ? (request.whole ? 0.5 : 0.2)
                            : request.integrable ? 0.3
                                                 : 1.4;
   const double growth = 1.0 + 0.076 * std::max(std::log10(0.1 * top_mode / kappa), 0.0);
@@ -71,7 +77,7 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // Errors at a few nodes of each step tell where a run ends.
   plan.integrated = request.until_best
                         ? 1.2 * plan.right_hand_sides
-                        : plan.right_hand_sides + each_look * request.looks;
+                        : kSetUp + plan.right_hand_sides + each_look * request.looks;
 
   // Steps grow from there; where the closed form itself is right, and corrections to it
   // do not grow (as e^{κt}), one does it all.
@@ -82,12 +88,17 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
       at_once
           ? 1.0
           : (1.0 + std::log(1.0 + span / first) / std::log(kGrowth)) * plan.fineness;
-  // Many looks in a step are read off a polynomial through some.
-  const double solved =
-      request.until_best ? request.looks : std::min(request.looks, 8.0 * steps);
-  const double split = 15.0 + kStepCost * steps + 1.4 * solved +
-                       (request.whole ? 0.6 : 0.1) * request.looks;
-  plan.pays = split < plan.integrated;
+  // Many looks in a step are read off a polynomial through some, which takes more of
+  // them the more time constants and digits there are, until it takes too many.
+  const double detail = top_mode * request.span * -std::log10(std::min(rtol, 0.1));
+  const bool read_off = !request.until_best && (!at_once || detail < kMostDetail);
+  const double nodes = at_once ? std::max(8.0, 2.0 * detail) : 8.0 * steps;
+  const double solved = read_off ? std::min(request.looks, nodes) : request.looks;
+  const double split = (request.looks > 1.0 ? kStepCost + kWithin : kStepCost) * steps +
+                       1.2 * solved + (request.whole ? 0.4 : 0.1) * request.looks;
+  // To a given time differencing takes as few steps, which cost a fifth.
+  plan.pays = split < plan.integrated &&
+              (at_once || request.until_best || !request.differencing);
   plan.first_step =
       at_once ? request.span : std::min(request.span, first / plan.fineness);
   plan.most_steps = 2.0 + 0.5 * plan.integrated / kStepCost;

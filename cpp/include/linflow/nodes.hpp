@@ -13,8 +13,8 @@ namespace linflow {
 
 template <class Scalar> class NodeInterpolation {
 public:
-  static constexpr int kMost = 17; // nodes, at the highest level
-  static constexpr int kTop = 4;   // 2^level + 1 nodes
+  static constexpr int kMost = 33; // nodes, at the highest level
+  static constexpr int kTop = 5;   // 2^level + 1 nodes
 
   // Where the k-th node lies; those of a level come before the next level's. The first
   // three are 0, 1 and 1/2.
@@ -73,14 +73,13 @@ void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&&
   const auto most = [this] {
     return static_cast<double>(met_.colwise().norm().maxCoeff());
   };
-  std::size_t solved = 0;
-  for (int level = 2; level <= kTop; ++level) {
+  const auto worth = [points](int level) {
+    const int solved = count(level) - count(1);
+    return level <= kTop && 2 * static_cast<std::size_t>(solved) <= points;
+  };
+  for (int level = 2; worth(level); ++level) {
     const int first = count(level - 1);
     const int fresh = count(level) - first;
-    solved += static_cast<std::size_t>(fresh);
-    if (2 * solved > points) {
-      return;
-    }
     std::array<double, kMost> at{};
     for (int k = 0; k < fresh; ++k) {
       at.at(static_cast<std::size_t>(k)) = node(first + k);
@@ -100,7 +99,11 @@ void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&&
       level_ = level;
       return;
     }
-    if (!(std::max(squared(coarse), squared(error)) <= allowed)) {
+    double left = std::max(coarse, error);
+    for (int finer = level + 1; worth(finer); ++finer) {
+      left = squared(left);
+    }
+    if (!(left <= allowed)) {
       return;
     }
   }
