@@ -64,10 +64,10 @@ def claim(what, needed, advice):
 
 claims, _validate.memory = [], claim
 small, large = (lf.low_rank_task(d, 3, rng=0) for d in (20, 320))
-times = np.linspace(0, 2e-3, 40)
 for call, width, words in ast.literal_eval(sys.argv[1]):
     words = {"top": 1, "observe": ("train_error",), "rng": 0} | words
-    words |= {} if "step_size" in words else {"times": times}
+    if "step_size" not in words:
+        words["times"] = np.linspace(0, 2e-3, words.pop("points", 40))
     for task in (small, large):
         network = lf.Gaussian(width, 1e-4).sample(task, 0)
         claims.clear()
@@ -79,6 +79,10 @@ for call, width, words in ast.literal_eval(sys.argv[1]):
 FLOWS = ("tsit5", "dop853", "rkc2", "splitting", "etdrk4")
 CASES = [
     *(("gradient_flow", 1e4, {"method": name, "rtol": 1e-4}) for name in FLOWS),
+    *(
+        ("gradient_flow", 1e4, {"method": name, "rtol": 1e-4, "points": 80})
+        for name in FLOWS[-2:]
+    ),
     ("gradient_flow", 200, {"method": "dop853", "rtol": 1e-4}),
     ("gradient_flow", 1e4, {"rtol": 1e-4, "dtype": "float32"}),
     ("gradient_flow", 1e4, {"rtol": 1e-4, "save_product": True}),

@@ -39,10 +39,13 @@ public:
 
   void clear() { level_ = -1; }
   [[nodiscard]] bool ready() const { return level_ >= 0; }
-  // Room for vectors of that size; kept from one use to the next.
+  // Room for the values at 0, 1 and 1/2 and at the checks, all of that size; kept, with
+  // what is added for more nodes, from one use to the next.
   void reserve(Index size) {
-    values_.resize(size, kMost);
-    checks_.resize(size, 2);
+    if (values_.rows() != size) {
+      values_.resize(size, count(1));
+      checks_.resize(size, 2);
+    }
   }
   [[nodiscard]] auto value(int k) { return values_.col(k); }
   [[nodiscard]] auto check(int k) { return checks_.col(k); }
@@ -74,10 +77,17 @@ void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&&
     return static_cast<double>(met_.colwise().norm().maxCoeff());
   };
   const auto worth = [points](int level) {
-    const int solved = count(level) - count(1);
-    return level <= kTop && 2 * static_cast<std::size_t>(solved) <= points;
+    return level <= kTop &&
+           2 * static_cast<std::size_t>(count(level) - count(1)) <= points;
   };
-  for (int level = 2; worth(level); ++level) {
+  int finest = 1;
+  while (worth(finest + 1)) {
+    ++finest;
+  }
+  if (values_.cols() < count(finest)) {
+    values_.conservativeResize(Eigen::NoChange, count(finest));
+  }
+  for (int level = 2; level <= finest; ++level) {
     const int first = count(level - 1);
     const int fresh = count(level) - first;
     std::array<double, kMost> at{};
@@ -100,7 +110,7 @@ void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&&
       return;
     }
     double left = std::max(coarse, error);
-    for (int finer = level + 1; worth(finer); ++finer) {
+    for (int finer = level; finer < finest; ++finer) {
       left = squared(left);
     }
     if (!(left <= allowed)) {
