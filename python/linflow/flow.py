@@ -101,9 +101,9 @@ def gradient_flow(
         ("dopri5", "tsit5") or 8(5,3) ("dop853"), the stabilised "rkc2" of order 2, the
         "splitting" of order 4 about the closed form, exponential differencing of order
         4(3) ("etdrk4"); see the notes. "auto" takes the splitting where one step of it
-        is enough and costs less, by an estimate in advance, else etdrk4 (rtol >= 2e-8, or 1e-9 where stiff)
-        where it can and the run is not very short, else tsit5 (rtol > 3e-5) or dop853,
-        and rkc2 while these are held up by their stability.
+        is enough and costs less, by an estimate in advance, else etdrk4 (rtol >= 2e-8,
+        or 1e-9 where stiff) where it can and the run is not very short, else tsit5
+        (rtol > 3e-5) or dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
         Fixed steps of that size instead of error control.
     events : event, function or sequence
