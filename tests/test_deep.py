@@ -156,3 +156,19 @@ def test_weights_of_three_layers_and_refusals() -> None:
         lf.Gaussian((5, 0), 0.1)
     with pytest.raises(ValueError, match="task needs"):
         lf.gradient_flow(lf.Task(np.ones((3, 3))), lf.Weights(*layers), times=[1.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("W1", "layers"),
+        ("width", "widths"),
+        ("gram", "layers"),
+        ("balance", "balances"),
+    ],
+)
+def test_what_two_layers_have_alone_says_where_to_look(name: str, instead: str) -> None:
+    network = lf.DeepNetwork([np.eye(2)] * 3)
+    with pytest.raises(AttributeError, match=rf"{name} is not of .* see \.{instead}$"):
+        getattr(network, name)
+    assert hasattr(network, instead)

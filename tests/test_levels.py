@@ -136,10 +136,15 @@ def test_levels_from_traces_are_those_from_eigenvalues(
         W2 = scales[1] * rng.normal(size=(shape[0], units)) / np.sqrt(units)
         levels = lf.two_level(lf.Network(W1, W2))
         found.append(levels.mu)
-        # The square of the residual is a difference.
         ours = core.fitted_levels(W1.T, W2)
         np.testing.assert_allclose(ours[:2], levels[:2], rtol=1e-9, atol=1e-12)
-        assert ours[2] ** 2 == pytest.approx(levels.residual**2, rel=1e-9, abs=1e-13)
+        # The square of the residual is a difference. That of `two_level` may be more.
+        x = np.linalg.eigvalsh(W1 @ W1.T - W2.T @ W2)
+        x = x[np.argsort(-abs(x))][: sum(shape)]
+        off = np.linalg.norm(x**2 + levels.lam * x - levels.mu)
+        residual = off / np.linalg.norm(x**2)
+        assert ours[2] ** 2 == pytest.approx(residual**2, rel=1e-9, abs=1e-13)
+        assert residual <= levels.residual * (1 + 1e-9) + 1e-12
     assert max(found) > 0 or scales != (1.0, 1.0)
 
 
@@ -162,6 +167,33 @@ def test_levels_scale(size: float, rng: np.random.Generator) -> None:
     for levels in (other, given):
         np.testing.assert_allclose(levels[:3], expected, rtol=1e-9)
         assert not levels.exact
+
+
+@pytest.mark.parametrize("lam", [0.3, 1.5, -4.0])
+@pytest.mark.parametrize("size", [1e-3, 0.5, 2.0])
+def test_balanced_units_beside_unbalanced_ones(lam: float, size: float) -> None:
+    """Their balance is 0, which solves x^2 + lam x = 0, and yet is another level."""
+    first, second = np.sqrt(np.maximum([-lam, lam], 0) + 0.5)
+    network = lf.Network(np.diag([first, size]), np.diag([second, size]))
+    task = lf.Task([[2.0, 1.0], [-1.0, 1.0]])
+    times = np.linspace(0, 4, 9)
+    closure = lf.closed_form(task, network, times=times, save_product=True)
+    flow = lf.gradient_flow(task, network, times=times, rtol=1e-9, save_product=True)
+    assert closure.product is not None
+    assert flow.product is not None
+    error = np.linalg.norm(closure.product - flow.product, axis=(1, 2)).max()
+    error /= max(np.linalg.norm(task.target), np.linalg.norm(network.product))
+    assert closure.exact is False
+    assert closure.error_bound is not None
+    assert 1e-5 < error < closure.error_bound
+    # Given levels are judged alike; a unit that is not in use meets any.
+    balanced = lf.Network(size * np.eye(2), size * np.eye(2))
+    assert lf.two_level(balanced).exact
+    assert not lf.two_level(balanced, (lam, 0.0)).exact
+    unused = np.diag([1.0, 0.0])
+    levels = lf.two_level(lf.Network(first * unused, second * unused))
+    assert levels.exact
+    assert levels.lam == pytest.approx(lam)
 
 
 def test_wide_weights_are_compressed_first(rng: np.random.Generator) -> None:
@@ -187,7 +219,13 @@ def test_bad_input() -> None:
     for function in (lf.two_level, lf.is_balanced):
         with pytest.raises(TypeError, match="network must be a Network"):
             function(np.eye(3))  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="a Network of two layers, not Deep"):
+            function(lf.DeepNetwork([np.eye(2)] * 3))
     network = lf.Balanced(2).sample((3, 3), rng=0)
+    assert lf.two_level(network, (1.0, 0.5)) == lf.two_level(network, lf.Law(1.0, 0.5))
+    assert lf.two_level(network, (1.0, 0.5)).residual == np.inf
+    with pytest.raises(TypeError, match="law must be a pair"):
+        lf.two_level(network, 0.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rtol must be"):
         lf.is_balanced(network, rtol=-1)
     with pytest.raises(ValueError, match="lam must be"):

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from linflow._streams import RngLike
 
 
+# What has no counterpart here, and where to look: Python asks __getattr__ for these
+# also where a property raises AttributeError, and drops what that said.
+_OF_TWO_LAYERS = {
+    "W1": ".layers",
+    "W2": ".layers",
+    "width": ".widths",
+    "gram": ".layers",
+    "balance": ".balances",
+}
+
+
 class DeepNetwork(Network):
     """A linear network of three or more layers, ``A = W_L ... W_1``.
 
@@ -76,9 +87,10 @@ class DeepNetwork(Network):
         return self._layers
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name in ("W1", "W2", "width"):
+        if name in _OF_TWO_LAYERS:
             message = (
-                f"{name} is not of a network of {len(self.layers)} layers; see .layers"
+                f"{name} is not of a network of {len(self.layers)} layers; see "
+                f"{_OF_TWO_LAYERS[name]}"
             )
             raise AttributeError(message)
         message = f"{type(self).__name__!r} object has no attribute {name!r}"
@@ -100,14 +112,12 @@ class DeepNetwork(Network):
     @property
     def gram(self) -> Array:
         """Not of a deep network: it acts through more than one product."""
-        message = "gram must be asked of a network of two layers"
-        raise AttributeError(message)
+        self.__getattr__("gram")
 
     @property
     def balance(self) -> Array:
         """Not one matrix here; see `balances`."""
-        message = "balance must be asked of a network of two layers; see .balances"
-        raise AttributeError(message)
+        self.__getattr__("balance")
 
     @property
     def balances(self) -> tuple[Array, ...]:

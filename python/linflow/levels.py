@@ -3,17 +3,21 @@
 With ``P = Q Q^T``, ``Q = [W1^T; W2]`` and ``J = diag(I, -I)`` the matrix ``X = P J``
 keeps its spectrum under the flow: the eigenvalues of ``-B``,
 ``B = W2^T W2 - W1 W1^T``, and zeros. The closed form is exact where they take two
-levels, ``x^2 + lam x - mu = 0``.
+levels, ``x^2 + lam x - mu = 0``, and for mu = 0 every hidden unit in use is at
+``x = -lam``: ``B = lam I`` there.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from linflow import _validate as validate
-from linflow.network import Law, Network
+from linflow.network import Law, Network, check_law
+
+if TYPE_CHECKING:
+    from linflow._core import Array
 
 
 class Levels(NamedTuple):
@@ -22,7 +26,9 @@ class Levels(NamedTuple):
     lam: float
     mu: float
     residual: float
-    """``rho = |x^2 + lam x - mu| / |x^2|`` over the spectrum x of P J; conserved."""
+    """``rho = |x^2 + lam x - mu| / |x^2|`` over the spectrum x of P J; conserved.
+
+    Infinite where x is zero throughout and the levels are not."""
     exact: bool
     """Whether the residual is that of rounding errors alone."""
 
@@ -32,15 +38,15 @@ class Levels(NamedTuple):
         return Law(self.lam, self.mu)
 
 
-def two_level(network: Network, law: Law | None = None) -> Levels:
+def two_level(network: Network, law: Law | tuple[float, float] | None = None) -> Levels:
     """Return the two levels of a network and how well it meets them.
 
     Parameters
     ----------
     network : Network
-        Any weights, any width.
-    law : Law, optional
-        Levels to hold it against; fitted by least squares otherwise.
+        Any weights, any width; two layers.
+    law : Law or (float, float), optional
+        Levels (lam, mu >= 0) to hold it against; fitted by least squares otherwise.
 
     Returns
     -------
@@ -49,14 +55,16 @@ def two_level(network: Network, law: Law | None = None) -> Levels:
 
     Raises
     ------
-    TypeError
-        When `network` is not a `Network`.
+    TypeError, ValueError
+        When `network` is not a `Network` of two layers, or `law` no pair of levels.
 
     Notes
     -----
     Cost: a symmetric eigendecomposition of size min(width, d_in + d_out). Twice the
     residual times min(1, kappa / s_1*) estimates the error of `closed_form` in advance
-    (theory §4).
+    (theory §4). For mu = 0 a hidden unit that is in use while its layers are balanced
+    (x = 0, or near it where units at the level lam do not fill a side) counts
+    ``|x + lam| |lam|``: it does not meet another level by x^2 + lam x = 0.
 
     Examples
     --------
@@ -68,29 +76,52 @@ def two_level(network: Network, law: Law | None = None) -> Levels:
     >>> round(lam, 12), round(mu, 12), exact
     (-4.0, 0.0, True)
     """
-    if not isinstance(network, Network):
-        message = f"network must be a Network, not {network!r}"
-        raise TypeError(message)
-    small = network.compress()
+    law = check_law(law)
+    small = _two_layers(network).compress()
     n = sum(small.shape)
     x = np.zeros(n)
     units = small.W1.shape[0]
-    x[:units] = -np.linalg.eigvalsh(small.balance)
+    x[:units], vectors = np.linalg.eigh(-small.balance)
     # Eigenvalues come with an absolute error of rounding in W^T W.
     rounding = 8 * np.finfo(float).eps * (np.sum(small.W1**2) + np.sum(small.W2**2))
     x[abs(x) <= rounding] = 0
+    used = np.zeros(n, dtype=bool)
+    used[:units] = _sizes(small, vectors) > rounding
     lam, mu = _fit(x) if law is None else (law.lam, law.mu)
     # Near 1, where fourth powers neither overflow nor underflow.
     largest = max(float(np.abs(x).max()), abs(lam), np.sqrt(mu))
     unit = np.ldexp(0.5, np.frexp(largest)[1])
     level, square = lam / unit, mu / unit / unit
     x, rounding = x / unit, rounding / unit
-    defect = np.linalg.norm(x**2 + level * x - square)
+    defects = abs(x**2 + level * x - square)
+    if square == 0:
+        # (PJ)^2 + lam PJ = 0 needs x = -lam of every unit in use. One at x = 0, its
+        # layers balanced, is a Jordan block of PJ: x^2 + lam x = 0 does not tell. Near
+        # 0 neither, but for units at -lam that fill one side and learn without it.
+        side = small.shape[0 if level > 0 else 1]
+        few = np.count_nonzero(abs(x + level) <= abs(level) / 2) < side
+        blind = used & (few | (x == 0))
+        defects[blind] = (np.maximum(abs(x), abs(level)) * abs(x + level))[blind]
+    defect = np.linalg.norm(defects)
     size = np.linalg.norm(x**2)
     slope = np.linalg.norm(2 * abs(x) + abs(level)) + np.sqrt(n) * rounding
     exact = bool(defect <= 4 * rounding * slope + 8 * np.finfo(float).eps * square * n)
-    residual = 0.0 if size == 0 and exact else float(np.divide(defect, size))
+    residual = float(defect / size) if size > 0 else (0.0 if exact else np.inf)
     return Levels(float(lam), float(mu), residual, exact)
+
+
+def _two_layers(network: Any) -> Network:
+    if not isinstance(network, Network) or len(network.layers) != 2:
+        message = f"network must be a Network of two layers, not {network!r}"
+        raise TypeError(message)
+    return network
+
+
+def _sizes(network: Network, vectors: Array) -> Array:
+    """Return |W1^T v|^2 + |W2 v|^2 of hidden directions v, the columns."""
+    first, second = network.W1.T @ vectors, network.W2 @ vectors
+    sizes: Array = np.sum(first**2, axis=0) + np.sum(second**2, axis=0)
+    return sizes
 
 
 def _fit(x: np.ndarray) -> tuple[float, float]:
@@ -115,11 +146,21 @@ def is_balanced(
     Parameters
     ----------
     network : Network
-        The network.
+        The network, of two layers; `DeepNetwork.balances` has those of deeper ones.
     lam : float, optional
         The level; any when not given.
     rtol : float
         Tolerance relative to ``|W1|^2 + |W2|^2``.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `network` is not a `Network` of two layers, or a number is out of its
+        range.
 
     Examples
     --------
@@ -128,11 +169,8 @@ def is_balanced(
     >>> lf.is_balanced(network), lf.is_balanced(network, lam=0.0)
     (True, False)
     """
-    if not isinstance(network, Network):
-        message = f"network must be a Network, not {network!r}"
-        raise TypeError(message)
     rtol = validate.real("rtol", rtol, at_least=0)
-    balance = network.balance
+    balance = _two_layers(network).balance
     units = balance.shape[0]
     # Units that are not kept have balance zero: then no other level is possible.
     whole = network.width <= units

@@ -99,7 +99,7 @@ class Network:
         self.width = (
             float(units) if width is None else validate.real("width", width, above=0)
         )
-        self.law = _law(law)
+        self.law = check_law(law)
         self.closure = closure
         self.basis: Array | None = (
             None
@@ -284,7 +284,7 @@ class Network:
         return f"Network({d_out} x {d_in}, width {self.width:.15g}, {kept} units kept)"
 
 
-def _law(value: Any) -> Law | None:
+def check_law(value: Any) -> Law | None:
     """Return the levels of a law, from a pair (lam, mu) too."""
     if value is None:
         return None
