@@ -134,6 +134,7 @@ def test_a_call_that_raises_is_a_status() -> None:
         ({"status": 1, "duration": 2.0}, "name 'duration'"),
         ({"y": 1.0, "status": 0}, "status 0"),
         ({"y": 1.0, "status": 17}, "17 is not a valid Status"),
+        ({"x": 2.0}, "name 'x', an axis"),
     ],
 )
 def test_answers_that_can_not_be_stored(answer: Any, match: str) -> None:
@@ -147,6 +148,18 @@ def test_results_must_be_alike() -> None:
         with pytest.raises(ValueError, match=r"same names, shapes") as caught:
             lf.sweep(lambda n: np.zeros(n), {"n": [1, 2]}, batch=batch, **QUIET)
     assert isinstance(caught.value.partial, xr.Dataset)  # type: ignore[attr-defined]
+
+
+def test_dimensions_must_fit_each_other() -> None:
+    for dims in ({"a": "t", "b": "t"}, {"c": ("t", "t")}):
+        with pytest.raises(ValueError, match=r"dims: .* must ") as caught:
+            lf.sweep(
+                lambda x: {"a": [x], "b": [x, x], "c": [[x]]},
+                {"x": [1, 2]},
+                dims=dims,
+                **QUIET,
+            )
+        assert isinstance(caught.value.partial, xr.Dataset)  # type: ignore[attr-defined]
 
 
 def test_progress_counts_cells_and_names_ends(
@@ -199,6 +212,9 @@ def test_progress_counts_cells_and_names_ends(
             "must be picklable for worker",
         ),
         ({"dims": {"curve": ("a", "b")}}, ValueError, "dims: curve has 1"),
+        ({"dims": {"curve": ("x",)}}, ValueError, "dims: those of curve must differ"),
+        ({"dims": {"path": ("a",)}}, ValueError, "dims: 'path' must be one of"),
+        ({"attrs": {"path": {}}}, ValueError, "attrs: 'path' must be one of"),
         ({"rng": -1}, ValueError, "rng must be a non-negative"),
     ],
 )

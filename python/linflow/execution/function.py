@@ -14,7 +14,7 @@ from linflow.status import Status
 from linflow.store.results import RESERVED, Results, check_same
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
@@ -46,7 +46,7 @@ class FunctionWork:
         for i, cell in enumerate(cells):
             started = time.perf_counter()
             try:
-                values, status[i] = _answer(self._call(cell, n_threads))
+                values, status[i] = _answer(self._call(cell, n_threads), cell)
             except KeyboardInterrupt as interrupt:
                 out.raised = interrupt
                 break
@@ -81,10 +81,10 @@ class FunctionWork:
         return self.function(**cell, **keywords)
 
 
-def _answer(answer: Any) -> tuple[dict[str, NDArray[Any]], int]:
-    """Return a call's values by name, and its status."""
+def _answer(answer: Any, axes: Collection[str]) -> tuple[dict[str, NDArray[Any]], int]:
+    """Return a call's values by name, and its status; no name is that of an axis."""
     if not isinstance(answer, dict):
-        return {"value": _array("value", answer)}, int(Status.REACHED_END)
+        answer = {"value": answer}
     status = Status(answer.get("status", Status.REACHED_END))
     if status == Status.PENDING:
         message = "function returned status 0, which means: not run"
@@ -95,6 +95,9 @@ def _answer(answer: Any) -> tuple[dict[str, NDArray[Any]], int]:
     for name in values:
         if name in RESERVED or not isinstance(name, str) or not name.isidentifier():
             message = f"function returned a value under the name {name!r}"
+            raise ValueError(message)
+        if name in axes:
+            message = f"function returned a value under the name {name!r}, an axis"
             raise ValueError(message)
     return values, int(status)
 

@@ -53,17 +53,20 @@ class Table:
             cell = {name: values[0] for name, values in results.values.items()}
             check_same(self.values, cell)
             return
-        self.learn(
-            {
-                name: Variable(
-                    values.shape[1:],
-                    values.dtype.name,
-                    _dims(name, values.ndim - 1, dims),
-                    attrs.get(name, {}),
-                )
-                for name, values in results.values.items()
-            }
-        )
+        axes = self.grid.names
+        _check_known("dims", dims, tuple(results.values))
+        _check_known("attrs", attrs, (*axes, *results.values))
+        found = {
+            name: Variable(
+                values.shape[1:],
+                values.dtype.name,
+                _dims(name, values.ndim - 1, dims),
+                attrs.get(name, {}),
+            )
+            for name, values in results.values.items()
+        }
+        _check_sizes(found, axes)
+        self.learn(found)
 
     def enter(self, cells: NDArray[np.int64], results: Results) -> None:
         """Put in the results of some cells, all of them finished."""
@@ -141,6 +144,33 @@ def summary(counts: Mapping[int, int]) -> str:
         for status, count in parts
         if count
     )
+
+
+def _check_known(what: str, given: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse words about what there is not."""
+    for name in given:
+        if name not in names:
+            message = f"{what}: {name!r} must be one of {list(names)}"
+            raise ValueError(message)
+
+
+def _check_sizes(variables: Mapping[str, Variable], axes: tuple[str, ...]) -> None:
+    """Refuse dimensions that can't be those of one data set, before more is made."""
+    sizes: dict[str, int] = {}
+    for name, one in variables.items():
+        for dim, size in zip(one.dims, one.shape, strict=True):
+            if dim in axes or one.dims.count(dim) > 1:
+                message = (
+                    f"dims: those of {name} must differ from each other and from the "
+                    f"axes {list(axes)}; they are {list(one.dims)}"
+                )
+                raise ValueError(message)
+            if sizes.setdefault(dim, size) != size:
+                message = (
+                    f"dims: {dim} must be of one size in all variables; it is {size} "
+                    f"in {name} and {sizes[dim]} elsewhere"
+                )
+                raise ValueError(message)
 
 
 def _dims(name: str, count: int, dims: Mapping[str, Any]) -> tuple[str, ...]:
