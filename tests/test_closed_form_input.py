@@ -35,6 +35,7 @@ SOLVED = [lf.closed_form, lf.self_consistent, lf.lazy, lf.balanced]
         ({"observe": "loss"}, ValueError, "observe must be one of"),
         ({"n_threads": 0}, ValueError, "n_threads must be an integer >= 1"),
         ({"init": "random"}, TypeError, "init must be Gaussian"),
+        ({"init": lf.Gaussian}, TypeError, "init must be .* not <class"),
         ({"init": lf.Weights(np.eye(2), np.eye(2))}, ValueError, r"needs \(2, 3\)"),
         (
             {"init": lf.Network(np.eye(2), np.eye(2))},
@@ -53,6 +54,14 @@ def test_bad_input(
     init = keywords.pop("init")
     with pytest.raises(error, match=match):
         dynamics(lf.Task(np.ones((2, 3))), init, **keywords)
+
+
+@pytest.mark.parametrize("dynamics", [*SOLVED, lf.gradient_flow])
+def test_a_bare_target_is_no_task(dynamics: Any) -> None:
+    with pytest.raises(TypeError, match=r"task must be a Task, .* ndarray"):
+        dynamics(np.eye(3), lf.Gaussian(10, 0.1), times=[0.0, 1.0])
+    with pytest.raises(TypeError, match=r"shape \(d_out, d_in\), not of type ndarray"):
+        lf.Gaussian(10, 0.1).sample(np.eye(3))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dynamics", SOLVED)

@@ -185,6 +185,7 @@ def test_save_and_load(tmp_path: Path) -> None:
         task, lf.Gaussian(1e5, 1e-5), step_size=0.01, max_steps=20, rng=0
     )
     again = lf.Trajectory.load(run.save(tmp_path / "run"))
+    assert lf.Trajectory.load(tmp_path / "run").steps == run.steps
     np.testing.assert_array_equal(again.singular_values, run.singular_values)
     assert again.network is not None
     assert run.network is not None

@@ -203,6 +203,11 @@ def test_bad_input() -> None:
     for words in (neither, both):
         with pytest.raises(ValueError, match=r"times .* or step_size .* must be given"):
             lf.self_consistent(task, weights, kappa=1, **words)
+    stepped: tuple[dict[str, Any], ...]
+    stepped = {"max_steps": 3}, {"save_every": 2}, {"stop": lf.stop.published}
+    for words in stepped:
+        with pytest.raises(ValueError, match=f"{next(iter(words))} must not be given"):
+            lf.self_consistent(task, weights, kappa=1, times=[1.0], **words)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (1, 1)])

@@ -14,6 +14,7 @@ from linflow._core import ensemble as core
 from linflow._cost import has_train_error
 from linflow._curves import TRACKS
 from linflow.stop import combine
+from linflow.task import check_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,7 +36,7 @@ def observables(
     Errors that are not known (no truth, no cost) are left out; all singular values are
     the default up to min(shape) = 64, the top 8 beyond.
     """
-    smaller = min(task.shape)
+    smaller = min(check_task("task", task).shape)
     observe = validate.choices(
         "observe", observe, OBSERVABLES + spectral.OBSERVABLES + more
     )

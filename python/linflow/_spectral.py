@@ -99,8 +99,8 @@ def options(
     if "active_modes" in observe and kappa is None:
         message = (
             "observe: 'active_modes' needs the threshold kappa, which is known for "
-            "Gaussian(...) and Balanced(...) with two layers and the plain cost; count "
-            "them by linflow.spectrum.count_above"
+            "Gaussian(...) and Balanced(...) with two layers that both learn and the "
+            "plain cost; count them by linflow.spectrum.count_above"
         )
         raise ValueError(message)
     if "alignment" in observe and isinstance(task, CustomTask):

@@ -48,7 +48,8 @@ class Root(NamedTuple):
     def child(self, seed: int) -> Root:
         """Root of repetition number `seed` from here; number 0 is this root itself.
 
-        Repetitions of the root of seed n are the seeds n, n + 1, ….
+        Repetitions of a root whose own seed is n are the seeds n, n + 1, … of the same
+        entropy: those of ``rng=0`` have nothing to do with ``rng=1``.
         """
         return Root(self.entropy, (*self.seed[:-1], self.seed[-1] + seed))
 

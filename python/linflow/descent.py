@@ -57,7 +57,7 @@ def gradient_descent(
     ----------
     task : Task
         What is to be learned, shape (d_out, d_in); any cost.
-    init : Gaussian, Weights, Network, DeepNetwork or Trajectory
+    init : Gaussian, Balanced, Weights, Network, DeepNetwork or Trajectory
         The initial network, or a trajectory to go on from.
     step_size : float
         Step size, > 0; time is ``step_size * step``.

@@ -84,7 +84,7 @@ def gradient_flow(
     task : Task
         What is to be learned, shape (d_out, d_in); with a covariance, a mask or a
         gradient of one's own alike.
-    init : Gaussian, Weights, Network, DeepNetwork or Trajectory
+    init : Gaussian, Balanced, Weights, Network, DeepNetwork or Trajectory
         The initial network, or a trajectory to go on from its last state.
     times : array_like, shape (time,)
         Save points, ascending, from 0 = the start (of this run) on; the run ends at the
@@ -105,7 +105,8 @@ def gradient_flow(
         or 1e-9 where stiff) where it can and the run is not very short, else tsit5
         (rtol > 3e-5) or dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
-        Fixed steps of that size instead of error control.
+        Fixed steps of that size instead of error control; `rtol` then only tells when
+        the network is at rest, at ``|G| <= 1e-4 rtol |T|``.
     events : event, function or sequence
         See `linflow.events`; found ones are in ``.events`` of the trajectory.
     conserve : bool

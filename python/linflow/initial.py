@@ -127,8 +127,8 @@ class Balanced:
     Parameters
     ----------
     width : float
-        Width w of the hidden layer. ``lam > 0`` needs w <= d_out, ``lam < 0`` needs
-        w <= d_in; ``lam = 0`` admits any width.
+        Width w of the hidden layer, rounded as that of `Gaussian`. ``lam > 0`` needs
+        w <= d_out, ``lam < 0`` needs w <= d_in; ``lam = 0`` admits any width.
     lam : float
         The level: lazy for large ``|lam|``, rich at 0 ([DAP]).
     size : float or array_like
@@ -304,9 +304,11 @@ def initial_network(init: Any, task: Task, rng: RngLike) -> Network:
 
 def any_network(init: Any, task: Task, rng: RngLike) -> Network:
     """Return the compressed initial network from a law, a network or a trajectory."""
-    if not isinstance(init, Network):
+    if isinstance(init, Initial) and not isinstance(init, type):
+        return init.sample(task, rng)
+    if not isinstance(init, Network | type):
         continued = getattr(init, "network", None)
-        if isinstance(continued, Network) and not isinstance(init, Initial):
+        if isinstance(continued, Network):
             init = continued
         elif hasattr(init, "network") and continued is None:
             message = (
@@ -319,8 +321,6 @@ def any_network(init: Any, task: Task, rng: RngLike) -> Network:
             message = f"init is a network for {init.shape}; the task needs {task.shape}"
             raise ValueError(message)
         return init.compress()
-    if isinstance(init, Initial):
-        return init.sample(task, rng)
     message = (
         "init must be Gaussian(...), Balanced(...), Weights(...), a Network or a "
         "Trajectory, "
@@ -330,4 +330,12 @@ def any_network(init: Any, task: Task, rng: RngLike) -> Network:
 
 
 def _shape(task: Task | tuple[int, int]) -> tuple[int, int]:
-    return task.shape if isinstance(task, Task) else validate.shape_of("shape", task)
+    if isinstance(task, Task):
+        return task.shape
+    if np.ndim(task) != 1:
+        message = (
+            "task must be a Task or a shape (d_out, d_in), not of type "
+            f"{type(task).__name__}"
+        )
+        raise TypeError(message)
+    return validate.shape_of("shape", task)

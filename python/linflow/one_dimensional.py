@@ -66,7 +66,7 @@ class OneDimensional:
     Attributes are those of the start: ``target`` f*, ``output`` f(0), ``kappa``,
     ``lam``, ``mu`` (the levels of theory §4 in units of the output, conserved), and
     ``network`` with the ``task`` that `linflow.closed_form` solves; ``rescaling`` has
-    its rates and scale.
+    its rates and scale. Time t here, with the loss of [XZ], is ``2 E[a^2] t`` there.
 
     References
     ----------

@@ -86,7 +86,8 @@ def phase_diagram(
         Axes of the grid, without repeats; ``1 <= d**gamma_w <= 1e15``.
     seeds : int
         Number of independent tasks and networks per cell; the dimension ``seed`` stays
-        when it is 1.
+        when it is 1. Seed i is ``rng=numpy.random.SeedSequence(rng, spawn_key=(i,))``
+        of single runs, and seed 0 also ``rng`` itself.
     dynamics : {"gradient_descent", "gradient_flow", "closed_form", \
 "self_consistent", "lazy", "balanced"}
         What each cell follows: the network by gradient descent; its flow, integrated

@@ -71,7 +71,7 @@ def self_consistent(
     times : array_like
         Times >= 0 that do not decrease, the last may be infinite: the flow.
     step_size, max_steps, save_every, stop
-        As for `gradient_descent`: the stepped form.
+        As for `gradient_descent`: the stepped form, and for that alone.
     kappa : float, optional
         The threshold in units of the output map; by default that of the law of `init`,
         ``(sigma1^2 + sigma2^2) w / 2`` for `Gaussian` at unit rates and scale.
@@ -134,6 +134,7 @@ n_threads, progress, callback, raise_on_failure
         "dtype": dtype,
     }
     if times is not None:
+        _check_no_steps(max_steps=max_steps, save_every=save_every, stop=stop)
         timed = Timed.check(task, times=times, n_threads=n_threads, **shared)
         network = initial_network(init, task, rng)
         law = _threshold(network, kappa, rescaling)
@@ -251,6 +252,21 @@ n_threads, progress, callback
     rescaling = Rescaling.check(learning_rates, scale, frozen=False)
     network = initial_network(init, task, rng)
     return _flow(task, network, Law(0.0, 0.0), options, rescaling, told, "balanced")
+
+
+def _check_no_steps(*, max_steps: Any, save_every: Any, stop: Any) -> None:
+    """Refuse keywords of the stepped form with `times`, which says when to look."""
+    for name, value, default in (
+        ("max_steps", max_steps, None),
+        ("save_every", save_every, 1),
+        ("stop", stop, None),
+    ):
+        if value != default:
+            message = (
+                f"{name} must not be given with times, the flow, which has no steps; "
+                f"it is {value!r}"
+            )
+            raise ValueError(message)
 
 
 def _threshold(network: Network, kappa: float | None, rescaling: Rescaling) -> Law:

@@ -11,7 +11,7 @@ import numpy as np
 from linflow import _validate as validate
 from linflow._cost import task_errors
 from linflow._sequence import Plan
-from linflow.task import Task
+from linflow.task import Task, check_task
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -222,8 +222,8 @@ def task_similarity(first: Task, second: Task) -> float:
 
     Raises
     ------
-    ValueError
-        When a task has no target, or a target is zero and has no direction.
+    TypeError, ValueError
+        When one is no task or has no target, or a target is zero and has no direction.
 
     Examples
     --------
@@ -232,6 +232,8 @@ def task_similarity(first: Task, second: Task) -> float:
     >>> lf.sequence.task_similarity(task, lf.Task(-task.target))
     -1.0
     """
+    for name, task in (("first", first), ("second", second)):
+        check_task(name, task)
     d_out, d_in = np.minimum(first.shape, second.shape)
     T1, T2 = first.target[:d_out, :d_in], second.target[:d_out, :d_in]
     sizes = np.linalg.norm(T1) * np.linalg.norm(T2)
@@ -269,8 +271,9 @@ def expected_forgetting(
 
     Raises
     ------
-    ValueError
-        When the cost of a task is not the plain mean squared error, or the width < 1.
+    TypeError, ValueError
+        When one is no task or its cost not the plain mean squared error, or the
+        width < 1.
 
     Notes
     -----
@@ -288,7 +291,7 @@ def expected_forgetting(
     0.75
     """
     for name, task in (("first", first), ("second", second)):
-        if not task.plain:
+        if not check_task(name, task).plain:
             message = f"{name} must have the plain mean squared error, not {task!r}"
             raise ValueError(message)
     _check_grows(first.shape, second.shape, "second")

@@ -68,10 +68,12 @@ def sweep(
     fixed : mapping, optional
         Further keywords, the same in every cell; part of the store's settings.
     seeds : int, optional
-        Repetitions, as a last dimension ``seed``: seed i of the root n is seed 0 of the
-        root n + i, as in `phase_diagram`.
+        Repetitions, as a last dimension ``seed``. Seed i of ``rng=n`` is what
+        ``rng=numpy.random.SeedSequence(n, spawn_key=(i,))`` gives, here, in
+        `phase_diagram` and in single runs; seed 0 is ``rng=n`` itself.
     dims : mapping, optional
-        Names of an array's own dimensions, by variable: ``{"curve": ("time",)}``.
+        Names of an array's own dimensions, by variable: ``{"curve": ("time",)}``;
+        ``curve_0`` and so on by default.
     attrs : mapping, optional
         Attributes (``units``, ``long_name``) by variable or axis.
     store : path_like, optional
@@ -109,7 +111,8 @@ def sweep(
     ------
     TypeError, ValueError
         When an argument is wrong or the store has other settings, before any work; when
-        the function's results differ in name or shape.
+        the function's results differ in name or shape, or are not those that `dims` and
+        `attrs` tell of, after the first batch.
     OSError
         When the store can't be written.
     StoreDamaged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 MOST_NOISE = 1e140
 """Beyond it errors, which are squares, overflow."""
+
+
+def check_task(name: str, value: Any) -> Task:
+    """Return `value`, which must be a task: a bare array is not one."""
+    if not isinstance(value, Task):
+        message = (
+            f"{name} must be a Task, such as Task(target), not of type "
+            f"{type(value).__name__}"
+        )
+        raise TypeError(message)
+    return value
 
 
 class Task:
@@ -247,7 +258,8 @@ def regression_task(
     Returns
     -------
     Task
-        Its train error leaves out what no A can explain, ``|X T^T - Y|^2 / m``.
+        Its train error leaves out what no A can explain: it is
+        ``(|X A^T - Y|^2 - |X T^T - Y|^2) / (m d_out d_in)``.
 
     Raises
     ------

@@ -264,8 +264,7 @@ d_out), or None
                 f"to_xarray().{_OTHER_FORMATS[target.suffix]}(path) writes that"
             )
             raise ValueError(message)
-        if target.suffix != ".npz":
-            target = target.with_name(target.name + ".npz")
+        target = _with_suffix(target)
         arrays: dict[str, Any] = {
             f.name: getattr(self, f.name)
             for f in fields(self)
@@ -297,11 +296,21 @@ d_out), or None
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
         """Read a trajectory written by `save`; nothing is unpickled.
 
+        Parameters
+        ----------
+        path : path_like
+            The file, or the path as it was given to `save`, without the suffix.
+
         Raises
         ------
+        FileNotFoundError
+            When there is no such file.
         ValueError
             When the file is not a trajectory that this version reads.
         """
+        path = Path(path)
+        if not path.exists():
+            path = _with_suffix(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         if "header" not in arrays:
@@ -355,6 +364,10 @@ _ARRAYS = frozenset(
     | {"product", "last_product", "input_gram", "output_gram"}
     | FIELDS.keys()
 )
+
+
+def _with_suffix(path: Path) -> Path:
+    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
 def _numbered(arrays: dict[str, Any], prefix: str) -> tuple[Array, ...]:
