@@ -228,7 +228,9 @@ class Network:
         -----
         New random weights of a network wider than the units kept reach beyond these;
         they are drawn with as many further units as it takes, exactly in law (Bartlett,
-        theory §2). The way back to the user's own units is then lost.
+        theory §2). The way back to the user's own units is then lost. They are drawn in
+        the units kept: for the same `rng`, networks that differ by a rotation of these
+        get other new weights, of the same law.
 
         Examples
         --------
