@@ -122,6 +122,10 @@ def test_dynamics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["dynamics", *arguments, "--out", str(out)]) == 0
     assert "self-consistent" in capsys.readouterr().out
     assert (tmp_path / "run.png").stat().st_size > 10_000
+    assert main(["dynamics", *arguments, "--steps", "1", "--out", f"{out}.svg"]) == 0
+    assert "cross the threshold: none, none" in capsys.readouterr().out
+    assert (tmp_path / "run.svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert main(["dynamics", *arguments, "--out", str(out)]) == 0
     with xr.open_zarr(tmp_path / "run.zarr", consolidated=False) as data:
         assert dict(data.sizes)["time"] == 41
         assert (
@@ -154,6 +158,13 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
         (["--threads", "0"], "--threads must be"),
         (["--out", "no/such/folder/map"], "does not exist"),
         (["--out", "."], "must name a file"),
+        (["--out", "new/"], "must name a file, not the folder 'new/'"),
+        (["--out", f"{__file__}/map"], "is not a folder"),
+        (["--out", "map.jpg"], "--out may end in .png, .svg, .pdf or in no format"),
+        (["--out", "map.nc"], "not in '.nc'; --data is the format of the data"),
+        (["--store", ""], "--store must be the path of a folder, not ''"),
+        (["--grid", "1000000"], "lower --seeds or --grid"),
+        (["--threads", "99999999999"], "lower --d or --threads"),
     ],
 )
 def test_bad_input(
@@ -198,10 +209,13 @@ def test_usage_errors_are_one_line(
     [
         (["--gamma-w", "1e9"], "--gamma-w must be between 0 and 16.6"),
         (["--gamma-sigma2", "-1e9"], "--gamma-sigma2 must be between -332 and 144"),
-        (["--steps", "-1"], "--steps must be an integer >= 0, not -1"),
+        (["--steps", "-1"], "--steps must be an integer >= 1, not -1"),
         (["--step-size", "0"], "--step-size must be a real number > 0"),
-        (["--step-size", "1e9"], "use a smaller step"),
+        (["--steps", "0"], "--steps must be an integer >= 1, not 0"),
+        (["--steps", "99999999999"], "lower --steps or --top"),
+        (["--step-size", "1e9"], "use a smaller --step-size"),
         (["--d", "9000000", "--gamma-w", "1"], "a task of 9000000 x 9000000 would"),
+        (["--d", "9000000", "--gamma-w", "1"], ": lower --d\n"),
     ],
 )
 def test_dynamics_bad_input(
@@ -283,6 +297,34 @@ def test_output_that_nobody_reads_is_no_error() -> None:
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_output_that_the_terminal_can_not_show(encoding: str, tmp_path: Path) -> None:
+    """Such as the path of what was computed."""
+    code = "import sys; from linflow.cli import main; sys.exit(main(sys.argv[1:]))"
+    name = "n\N{LATIN SMALL LETTER O WITH DIAERESIS}\udcff"
+    arguments = ["dynamics", "--d", "4", "--rank", "1", "--out", str(tmp_path / name)]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=os.environ | {"PYTHONIOENCODING": f"{encoding}:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\udcff.png" in done.stdout
+
+
+def test_no_output_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)  # as after >&-
+    assert main(["info"]) == 0
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"linflow {lf.__version__}\n"
 
 
 @pytest.mark.parametrize("command", [[], ["--help"], ["phase-diagram", "--help"]])

@@ -332,6 +332,10 @@ def test_places_that_can_not_be_written(tmp_path: Path) -> None:
         grown(log, file / "store.zarr", [1.0], [1.0])
     with pytest.raises(ValueError, match="can't be read as a Zarr group"):
         grown(log, file, [1.0], [1.0])
+    with pytest.raises(ValueError, match=r"a Zarr group: it has no zarr\.json"):
+        grown(log, tmp_path, [1.0], [1.0])
+    with pytest.raises(ValueError, match="store must be the path of a folder, not ''"):
+        lf.sweep(logged, {"x": [1], "y": [1]}, fixed=_fixed(log), store="", **QUIET)
     zarr.open_group(tmp_path / "other.zarr", mode="w")
     with pytest.raises(ValueError, match="not written by linflow's sweeps"):
         grown(log, tmp_path / "other.zarr", [1.0], [1.0])

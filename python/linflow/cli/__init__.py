@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import re
 import sys
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     version ...
     0
     """
+    from linflow import __version__
     from linflow.cli import dynamics, figure, info, phase_diagram
     from linflow.status import Interrupted, RunFailed
     from linflow.store import StoreDamaged
@@ -51,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="linflow",
         description="The learning dynamics of linear networks: exact, at any width.",
     )
+    parser.add_argument("--version", action="version", version=f"linflow {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (phase_diagram, dynamics, figure, info):
         module.add(commands)
@@ -58,9 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         command = commands.choices[options.command]
         command.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # What was computed is not lost to a path that the terminal can't show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as after >&-
+            sys.stdout.flush()
     except BrokenPipeError:  # who reads the output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_LEFT
@@ -92,6 +99,9 @@ def _of_options(text: str, options: argparse.Namespace) -> str:
     """Return a message about arguments with the options' names in their place."""
     text = re.sub(r"resume=(?:True|'(\w+)')", lambda m: f"--{m[1] or 'resume'}", text)
     renamed: dict[str, str] = getattr(options, "renamed", {})
+    advice: dict[str, str] = getattr(options, "advice", {})
+    for words, of_options in advice.items():
+        text = text.replace(words, of_options)
     name = re.match(r"\w*", text)[0]  # type: ignore[index]
     known = renamed.get(name, name)
     if known not in vars(options):

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
 
     import xarray as xr
 
 FORMATS = ("zarr", "netcdf")
 _SUFFIX = {"zarr": ".zarr", "netcdf": ".nc"}
 PICTURES = ("png", "svg", "pdf")
+_OTHER_FORMATS = (
+    *_SUFFIX.values(),
+    *(".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".eps", ".ps"),
+)
 
 
 def add_arguments(
@@ -31,8 +34,8 @@ def add_arguments(
         "--out",
         metavar="PATH",
         default=default,
-        help="write the picture PATH.png and the data beside it (default: "
-        f"{default or 'the name'})",
+        help="write the picture PATH.png, or another of .svg and .pdf if PATH ends so, "
+        f"and the data beside it (default: {default or 'the name'})",
     )
     parser.add_argument(
         "--data",
@@ -47,34 +50,46 @@ def add_arguments(
         parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def check(options: argparse.Namespace, pictures: Sequence[str] = PICTURES[:1]) -> Path:
+def picture_format(options: argparse.Namespace) -> str:
+    """Return the format that ``out`` ends in, PNG when in none."""
+    suffix = Path(options.out).suffix[1:]
+    return suffix if suffix in PICTURES else PICTURES[0]
+
+
+def check(options: argparse.Namespace) -> Path:
     """Return the output path without suffix, after checking that it can be written.
 
     Parameters
     ----------
     options
         With ``out`` and ``data``.
-    pictures
-        Formats that ``out`` may end in.
 
     Raises
     ------
     ValueError
-        When it names a folder, or the data would replace the store of a sweep.
+        When it names a folder, ends in a format that is not written, or the data would
+        replace the store of a sweep.
     OSError
         When its folder is missing or can't be written.
     ImportError
         When the format needs a package that is not installed.
     """
     out = Path(options.out)
-    if out.suffix[1:] in pictures:
+    if out.suffix in _OTHER_FORMATS:
+        message = (
+            f"--out may end in {', '.join(f'.{form}' for form in PICTURES)} or in no "
+            f"format, not in {out.suffix!r}; --data is the format of the data beside it"
+        )
+        raise ValueError(message)
+    if out.suffix[1:] in PICTURES:
         out = out.with_suffix("")
-    if not out.name or out.is_dir():
+    if not out.name or out.is_dir() or options.out.endswith(("/", os.sep)):
         message = f"--out must name a file, not the folder {options.out!r}"
         raise ValueError(message)
     folder = out.parent
     if not folder.is_dir():
-        message = f"--out: the folder {str(folder)!r} does not exist"
+        wrong = "is not a folder" if folder.exists() else "does not exist"
+        message = f"--out: the folder {str(folder)!r} {wrong}"
         raise OSError(message)
     try:
         with tempfile.NamedTemporaryFile(dir=folder):

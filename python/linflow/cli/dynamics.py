@@ -40,7 +40,12 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--top", type=int, help="singular values to draw (12)")
     output.add_arguments(parser, "dynamics")
-    parser.set_defaults(run=run, renamed={"max_steps": "steps"})
+    advice = {
+        "raise save_every or lower max_steps": "lower --steps or --top",
+        "give a smaller shape": "lower --d",
+        "use a smaller step": "use a smaller --step-size",
+    }
+    parser.set_defaults(run=run, advice=advice)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     out = output.check(options)
     d = options.d if options.d is not None else 500 if options.paper else 200
     d = validate.integer("--d", d, at_least=2)
+    steps = validate.integer("--steps", options.steps, at_least=1)
     gamma_sigma2 = validate.real("--gamma-sigma2", options.gamma_sigma2)
     gamma_w = validate.real("--gamma-w", options.gamma_w)
     check_widths(d, np.array([gamma_w]))
@@ -70,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     start = time.perf_counter()
     keywords: dict[str, Any] = {
         "step_size": step_size,
-        "max_steps": options.steps,
+        "max_steps": steps,
         "rng": options.rng,
         "top": min(12, d) if options.top is None else options.top,
         "observe": (
@@ -111,14 +117,19 @@ def run(options: argparse.Namespace) -> int:
     }
     written = output.write_data(data, out, options.data)
     picture = output.write_picture(
-        lf.plot.dynamics(tuple(runs.values()), signal=options.rank), out
+        lf.plot.dynamics(tuple(runs.values()), signal=options.rank),
+        out,
+        output.picture_format(options),
     )
     assert descent.test_error is not None
     best = int(descent.test_error.argmin())
     gap = data["test_error"].diff("dynamics")
     crossings = descent.crossing_times
     assert crossings is not None
-    when = ", ".join(f"{time:.3g}" for time in crossings[: options.rank])
+    when = ", ".join(
+        "none" if np.isnan(time) else f"{time:.3g}"
+        for time in crossings[: options.rank]
+    )
     print(
         f"d = {d}, width {network.width:,.0f}, threshold {descent.kappa:.4g}: "
         f"{descent.steps} steps of both dynamics in {seconds:.1f} s\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linflow.cli import _output as output
@@ -53,10 +52,9 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(message)
     name = validate.choice("NAME", options.name, known)
     options.out = options.out or name
-    suffix = Path(options.out).suffix[1:]
-    formats = options.format or [suffix if suffix in output.PICTURES else "png"]
+    formats = options.format or [output.picture_format(options)]
     formats = validate.choices("--format", formats, output.PICTURES)
-    out = output.check(options, output.PICTURES)
+    out = output.check(options)
     start = time.perf_counter()
     figure, data = figures.draw(name, rng=options.rng)
     seconds = time.perf_counter() - start

@@ -116,7 +116,11 @@ def add(commands: Any) -> None:
     )
     output.add_arguments(parser, "phase_diagram")
     renamed = {"n_threads": "threads", "executor": "workers"}
-    parser.set_defaults(run=run, renamed=renamed)
+    advice = {
+        "lower seeds or the number of values on an axis": "lower --seeds or --grid",
+        "lower d or n_threads": "lower --d or --threads",
+    }
+    parser.set_defaults(run=run, renamed=renamed, advice=advice)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -171,7 +175,9 @@ def run(options: argparse.Namespace) -> int:
         raise KeyboardInterrupt("interrupted before a cell was finished") from stopped
     seconds = time.perf_counter() - start
     written = output.write_data(data, out, options.data)
-    picture = output.write_picture(plot.phase_diagram(data, panels=panels), out)
+    picture = output.write_picture(
+        plot.phase_diagram(data, panels=panels), out, output.picture_format(options)
+    )
     print(summary(data, seconds))
     print(f"picture: {picture}\ndata:    {written}")
     return 0

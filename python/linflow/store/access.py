@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from linflow.store.layout import Store, StoreDamaged, is_empty
 from linflow.store.table import FAILED, Table
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
@@ -47,10 +47,13 @@ def obtain(
     FileExistsError
         When it is there and not to be resumed.
     ValueError
-        When it is something else, or was made with other settings.
+        When it is empty, something else, or was made with other settings.
     OSError
         When it can't be written.
     """
+    if not os.fspath(path):
+        message = "store must be the path of a folder, not ''"
+        raise ValueError(message)
     place = Path(path)
     there = place.exists() and not is_empty(place)
     if there:

@@ -35,6 +35,8 @@ def read_group(path: Path) -> dict[str, Any]:
         if entry["node_type"] == "group":
             return dict(entry["attributes"])
         reason = "it is an array"
+    except FileNotFoundError:
+        reason = f"it has no {NAME}"
     except OSError as error:
         reason = error.strerror or str(error)
     except (ValueError, LookupError, TypeError):
