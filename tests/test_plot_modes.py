@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_dynamics_draws_what_the_run_has(run: lf.Trajectory) -> None:
     axes[0].figure.savefig(io.BytesIO(), dpi=30)
 
 
+@pytest.mark.parametrize("panel", ["errors", "singular_values", "alignment"])
+def test_logarithmic_times_leave_out_zero(run: lf.Trajectory, panel: str) -> None:
+    ax: Any = lf.plot.dynamics(run, panels=panel, xscale="log", legend=False)
+    start = ax.transData.transform([[0.0, 0.5]])
+    assert not np.isfinite(start[0, 0])  # no level line from far left
+    ax.figure.savefig(io.BytesIO(), dpi=30)
+
+
 def test_bulk_is_a_band(run: lf.Trajectory) -> None:
     ax = lf.plot.singular_values(run, signal=2)
     (band,) = (c for c in ax.collections if str(c.get_label()).endswith("bulk"))
@@ -72,6 +81,18 @@ def test_active_modes(run: lf.Trajectory) -> None:
     ax = lf.plot.active_modes([run, run], signal=2, labels=["a", "b"])
     assert labels(ax) == ["a", "b"]
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), run.active_modes)
+    legend: Any = ax.get_legend()
+    drawn, shown = ax.lines[0], legend.get_lines()[0]
+    assert (drawn.get_linewidth(), drawn.get_alpha()) == (
+        shown.get_linewidth(), shown.get_alpha()
+    )  # fmt: skip
+
+
+def test_few_active_modes_are_counted_in_whole_numbers(run: lf.Trajectory) -> None:
+    first = replace(run, active_modes=np.zeros_like(run.active_modes))
+    ax = lf.plot.active_modes(first, signal=5)
+    assert ax.get_ylim()[1] > 5  # where the line of the signal modes is
+    assert all(tick == round(tick) for tick in ax.get_yticks())
 
 
 def test_runs_that_lack_them() -> None:

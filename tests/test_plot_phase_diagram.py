@@ -239,6 +239,13 @@ def test_logarithmic_scale_shows_zeros_below_its_end() -> None:
     assert narrow.get_clim()[0] == 1.0
 
 
+def test_few_large_values_do_not_hide_the_others() -> None:
+    data = diagram(12, 12)
+    assert not isinstance(one(plot.phase_panel(data), QuadMesh).norm, LogNorm)
+    data.min_test_error[8:, 8:] *= 100
+    assert isinstance(one(plot.phase_panel(data), QuadMesh).norm, LogNorm)
+
+
 def test_an_outlier_does_not_eat_the_colours() -> None:
     data = diagram(12, 12)
     data.min_test_error[11, 11] = 1e6

@@ -69,6 +69,7 @@ def test_lazy_to_rich() -> None:
         np.asarray(ax.lines[0].get_ydata(), float),
         data.input_change[0, 0, :, :, -1].mean("seed"),
     )
+    assert sorted(ax.get_xticks()) == [-100, -10, 0, 10, 100]
     assert ax.lines[2].get_linestyle() == "None"
     np.testing.assert_allclose(
         np.asarray(ax.lines[2].get_ydata(), float), flow.input_change[0, 0, :, 0, -1]

@@ -173,11 +173,13 @@ def split_at(run: Run, *, log: bool) -> tuple[list[Floats], list[Floats]]:
     return below, above
 
 
-def run_handles(runs: Sequence[Run], *, colour: str | None) -> list[Line2D]:
+def run_handles(
+    runs: Sequence[Run], *, colour: str | None = None, weighted: bool = False
+) -> list[Line2D]:
     """Return legend entries for the runs, if there are several to tell apart.
 
-    In the one `colour` where colours mean something else, and in the weights that go
-    with it; in the run's own when None.
+    In the one `colour` where colours mean something else, in the run's own when None;
+    in the runs' weights where they are drawn so.
     """
     from matplotlib.lines import Line2D
 
@@ -190,7 +192,7 @@ def run_handles(runs: Sequence[Run], *, colour: str | None) -> list[Line2D]:
             color=colour or run.colour,
             linestyle=run.style,
             label=run.label,
-            **(run.weight if colour else {"linewidth": 1.6}),
+            **(run.weight if weighted else {"linewidth": 1.6}),
         )
         for run in runs
     ]

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Below it a logarithmic colour bar has too few ticks to be read.
 MIN_LOG_SPAN = 10.0
+# From the middle of the values to their top; beyond it a linear scale shows no more
+# than the top.
+MAX_LINEAR_SPAN = 30.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ LOOKS = {
     ),
     "best_step": Look("Steps to minimal test error", "steps", "magma", log=True),
     "steps": Look("Steps run", "steps", "magma", log=True),
+    "duration": Look("Duration of a run", "seconds", log=True),
     "distance": Look(
         "Distance between two dynamics",
         r"$\max_t \|A - A'\|_F^2 / d^2$",
@@ -111,8 +115,9 @@ def make_norm(
 ) -> tuple[Normalize, str]:
     """Return the colour scale, and at which of its ends values lie beyond it.
 
-    It is logarithmic if the variable's look wants it and the positive values span a
-    factor of `MIN_LOG_SPAN`. `vmin` and `vmax` are taken as they are.
+    It is logarithmic if the positive values span a factor of `MIN_LOG_SPAN` and either
+    the variable's look wants it or few values are `MAX_LINEAR_SPAN` times those in the
+    middle. `vmin` and `vmax` are taken as they are.
     """
     from matplotlib.colors import LogNorm, Normalize
 
@@ -120,7 +125,7 @@ def make_norm(
     positive = finite[finite > 0]
     ends = [np.inf if vmin is None else vmin, -np.inf if vmax is None else vmax]
     log = (
-        look.log
+        (look.log or _top_heavy(positive))
         and statistic == "mean"
         and positive.size > 0
         and max(positive.max(), ends[1]) >= MIN_LOG_SPAN * min(positive.min(), ends[0])
@@ -139,6 +144,13 @@ def make_norm(
     below, above = bool((finite < low).any()), bool((finite > high).any())
     extend = ("neither", "min", "max", "both")[below + 2 * above]
     return (LogNorm if log else Normalize)(low, high), extend
+
+
+def _top_heavy(values: NDArray[np.float64]) -> bool:
+    if not values.size:
+        return False
+    middle, top = np.quantile(values, [0.5, 0.98])
+    return bool(top > MAX_LINEAR_SPAN * middle)
 
 
 def colour_bar(

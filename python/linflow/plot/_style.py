@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patheffects import AbstractPathEffect
 
+TIME = "time $t$"
 AxesArray: TypeAlias = NDArray[np.object_]
 AxesLike: TypeAlias = "Axes | Sequence[Axes] | AxesArray"
 
@@ -46,6 +47,15 @@ def new_axes(count: int = 1, *, columns: int = 2) -> AxesArray:
     for spare in axes[count:]:
         spare.remove()
     return axes[:count]
+
+
+def time_axis(ax: Axes, scale: str) -> None:
+    """Set the scale of the times; a logarithmic one leaves out what was at 0.
+
+    By default matplotlib draws that as a level line from the left, which nobody saw.
+    """
+    ax.set_xlabel(TIME)
+    ax.set_xscale(scale, **({"nonpositive": "mask"} if scale == "log" else {}))
 
 
 def choose_panels(

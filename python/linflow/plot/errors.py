@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import COLOURS, legend_below, new_axes
+from ._style import COLOURS, legend_below, new_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ LOOKS: dict[str, dict[str, Any]] = {
     "train error": {"color": COLOURS[0]},
     "test error": {"color": COLOURS[1], "marker": "o", "markersize": 4},
 }
-TIME = r"time $t$"
 
 
 def errors(
@@ -96,12 +95,14 @@ def errors(
         )
     if yscale is None:
         yscale = _error_scale([values for _, _, values in curves])
-    ax.set(xlabel=TIME, xscale=xscale, yscale=yscale)
-    ax.set(ylabel="error, mean square per entry", title="Errors")
+    time_axis(ax, xscale)
+    ax.set(yscale=yscale, ylabel="error, mean square per entry", title="Errors")
     if legend:
         names = dict.fromkeys(name for _, name, _ in curves)
         quantities = [Line2D([], [], **LOOKS[name], label=name) for name in names]
-        legend_below(ax, [*quantities, *run_handles(runs, colour="grey")])
+        legend_below(
+            ax, [*quantities, *run_handles(runs, colour="grey", weighted=True)]
+        )
     return ax
 
 

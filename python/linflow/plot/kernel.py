@@ -9,8 +9,7 @@ import numpy as np
 from linflow import observables
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import legend_below, new_axes
-from .errors import TIME
+from ._style import legend_below, new_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +78,8 @@ def kernel(
             **run.weight,
             label=run.label,
         )
-    ax.set(xlabel=TIME, ylabel=label, xscale=xscale, yscale=yscale, title="Kernel")
+    time_axis(ax, xscale)
+    ax.set(ylabel=label, yscale=yscale, title="Kernel")
     if legend:
-        legend_below(ax, run_handles(runs, colour=None))
+        legend_below(ax, run_handles(runs, weighted=True))
     return ax

@@ -36,9 +36,9 @@ def lazy_to_rich(
 ) -> Axes:
     """Draw a quantity against lam for every shape: lines with their spread over seeds.
 
-    Each shape has a colour, each size a line style; bands are one standard deviation
-    over the seeds. The first data set is drawn as lines, others (such as a simulation
-    of the same) as open markers on them.
+    Each shape has a colour, its sizes differ in line style; bands are one standard
+    deviation over the seeds. The first data set is drawn as lines, others (such as a
+    simulation of the same) as open markers on them.
 
     Parameters
     ----------
@@ -131,7 +131,8 @@ def lazy_to_rich(
         width = float(levels[levels > 0].min())
         ax.set_xscale("symlog", linthresh=width)
         top = int(np.floor(np.log10(levels.max())))
-        decades = 10.0 ** np.arange(top, np.log10(width) + 0.01, -2)
+        span = top - np.log10(width)
+        decades = 10.0 ** np.arange(top, top - span + 0.01, -1 if span < 3 else -2)
         ax.set_xticks(np.concatenate([-decades, [0.0], decades]))
     ax.set(xlabel=r"balance level $\lambda$, units of $s^*_1$", ylabel=LABELS[quantity])
     if legend:

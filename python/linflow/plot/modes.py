@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import LINE_STYLES, legend_below, new_axes
-from .errors import TIME
+from ._style import LINE_STYLES, TIME, legend_below, new_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,7 +94,8 @@ def alignment(
                 linewidth=0.6,
                 label=f"{run.label}: bulk",
             )
-    ax.set(xlabel=TIME, xscale=xscale, ylim=(-0.03, 1.03), title="Alignment")
+    time_axis(ax, xscale)
+    ax.set(ylim=(-0.03, 1.03), title="Alignment")
     ax.set(ylabel=r"$|u^\top u^*|\,|v^\top v^*|$")
     if legend:
         handles: list[Artist] = [
@@ -112,7 +112,7 @@ def alignment(
         if bulk:
             band = {"facecolor": "none", "edgecolor": "grey", "hatch": "///"}
             handles.append(Patch(label="bulk", **band))  # type: ignore[arg-type]
-        legend_below(ax, [*handles, *run_handles(runs, colour=None)], columns=3)
+        legend_below(ax, [*handles, *run_handles(runs)], columns=3)
     return ax
 
 
@@ -145,6 +145,8 @@ def active_modes(
     ValueError
         If there is none, or none has counted active modes.
     """
+    from matplotlib.ticker import MaxNLocator
+
     runs = [run for run in read_runs(data, labels) if run.active_modes is not None]
     if not runs:
         raise ValueError(
@@ -172,7 +174,9 @@ def active_modes(
         ax.set_yscale("symlog", linthresh=10, linscale=1.0)
         ax.set_yticks(*_count_ticks(most))
         ax.minorticks_off()
-    ax.set_ylim(-0.4, most * (1.3 if most > 20 else 1.1))
+    else:
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylim(-0.4, max(most, signal or 0) * (1.3 if most > 20 else 1.1))
     if signal:
         ax.axhline(signal, color="black", linewidth=0.9, linestyle=LINE_STYLES[2])
         ax.annotate(
@@ -186,12 +190,12 @@ def active_modes(
             fontsize="small",
         )
     if legend:
-        legend_below(ax, run_handles(runs, colour=None))
+        legend_below(ax, run_handles(runs, weighted=True))
     return ax
 
 
 def _count_ticks(most: float) -> tuple[list[float], list[str]]:
-    """Return ticks for counts: even ones up to 10, then 1, 2, 5 per decade."""
-    steps = [float(m * 10**k) for k in range(1, 7) for m in (1, 2, 5)]
+    """Return ticks for counts: even ones up to 10, then 1, 2, 3, 5 per decade."""
+    steps = [float(m * 10**k) for k in range(1, 7) for m in (1, 2, 3, 5)]
     ticks = [0.0, 2.0, 4.0, 6.0, 8.0, *(step for step in steps if step <= most)]
     return ticks, [f"{tick:g}" for tick in ticks]

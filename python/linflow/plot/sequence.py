@@ -8,8 +8,7 @@ import numpy as np
 
 from linflow.sequence import LearnedSequence
 
-from ._style import COLOURS, LINE_STYLES, legend_below, new_axes
-from .errors import TIME
+from ._style import COLOURS, LINE_STYLES, TIME, legend_below, new_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._runs import Run, Trajectories, read_runs, run_handles, split_at
-from ._style import legend_below, new_axes, outline
-from .errors import TIME
+from ._style import legend_below, new_axes, outline, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 # Lazy and active modes differ in weight, so that line style is free to tell runs
 # apart and nothing hangs on colour.
-ACTIVE_WIDTH, LAZY_WIDTH = 2.4, 0.7
+ACTIVE_WIDTH, LAZY_WIDTH = 1.7, 0.6
 MANY_MODES = 20
 BAND_HATCHES = ("///", "\\\\\\", "---", "...")
 
@@ -113,8 +112,8 @@ def singular_values(
                     label=f"{run.label}: {state}",
                 )
             )
-    ax.set(xlabel=TIME, xscale=xscale, yscale=yscale)
-    ax.set(ylabel="singular value of $A$", title="Singular values")
+    time_axis(ax, xscale)
+    ax.set(yscale=yscale, ylabel="singular value of $A$", title="Singular values")
     thresholds = sorted({run.kappa for run in runs if run.kappa})
     _limits(ax, everything, thresholds, yscale)
     for kappa in thresholds:
@@ -133,7 +132,7 @@ def singular_values(
     if thresholds:
         ax.axhspan(ax.get_ylim()[0], thresholds[0], color="grey", alpha=0.2, zorder=0)
     if legend:
-        handles = run_handles(runs, colour=None)
+        handles = run_handles(runs)
         if thresholds:
             handles += [
                 Line2D([], [], color="grey", linewidth=width, label=label)
