@@ -94,6 +94,7 @@ def test_what_it_raises_ends_the_run(
     with pytest.raises(LookupError, match="enough") as caught:
         dynamics(callback=callback)
     done: lf.Trajectory = caught.value.trajectory  # type: ignore[attr-defined]
+    assert done.status is lf.Status.USER_ERROR
     assert len(calls) == point + 1
     np.testing.assert_array_equal(done.times, calls)
     whole = dynamics()

@@ -106,6 +106,19 @@ def test_progress_and_interruption() -> None:
             progress=stop,
         )
     assert caught.value.partial.steps > 0
+    assert caught.value.partial.status is lf.Status.PENDING
+
+    def interrupted(_: object) -> object:
+        raise KeyboardInterrupt
+
+    with pytest.raises(lf.Interrupted) as caught:
+        lf.gradient_flow(
+            lf.custom_task((2, 2), interrupted),  # type: ignore[arg-type]
+            lf.Gaussian(9, 0.1),
+            times=[1.0],
+            rng=0,
+        )
+    assert caught.value.partial.status is lf.Status.PENDING
 
 
 def test_the_least_time_is_a_time() -> None:

@@ -203,9 +203,11 @@ d_out), or None
             When the run failed and `raise_on_failure` is true.
         """
         if isinstance(raised, KeyboardInterrupt):
+            self.status = Status.PENDING
             when = f"interrupted at save point {len(self.times)}"
             raise Interrupted(when, self) from raised
         if isinstance(raised, BaseException):
+            self.status = Status.USER_ERROR
             raised.trajectory = self  # type: ignore[attr-defined]
             raise raised
         if self.status < 0 and raise_on_failure:
