@@ -278,6 +278,25 @@ def test_bad_types_and_shapes() -> None:
         )
 
 
+def test_a_run_that_diverges_tells_by_its_status_alone() -> None:
+    """Nothing that is made of its weights warns (warnings are errors in tests)."""
+    for dtype in ("float64", "float32"):
+        run = lf.gradient_descent(
+            lf.Task(np.eye(3)),
+            lf.Gaussian(9, 1.0),
+            step_size=10.0,
+            max_steps=99,
+            rng=0,
+            dtype=dtype,
+            save_gram=True,
+            save_weights=True,
+            raise_on_failure=False,
+        )
+        assert run.status is lf.Status.DIVERGED
+        assert run.input_gram is not None
+        assert not np.isfinite(run.input_gram[-1]).all()
+
+
 def test_failures_survive_another_process() -> None:
     task = lf.low_rank_task(6, 1, rng=0)
     with pytest.raises(lf.RunFailed) as caught:

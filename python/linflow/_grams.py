@@ -40,7 +40,8 @@ def check(layers: Sequence[Array]) -> None:
 def of_weights(weights: Sequence[Array]) -> tuple[Array, Array]:
     """Return C1 and C2 of two layers, with whatever axes stand in front."""
     W1, W2 = weights
-    return np.swapaxes(W1, -1, -2) @ W1, W2 @ np.swapaxes(W2, -1, -2)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverged
+        return np.swapaxes(W1, -1, -2) @ W1, W2 @ np.swapaxes(W2, -1, -2)
 
 
 def fields(
