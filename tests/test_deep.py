@@ -172,3 +172,29 @@ def test_what_two_layers_have_alone_says_where_to_look(name: str, instead: str) 
     with pytest.raises(AttributeError, match=rf"{name} is not of .* see \.{instead}$"):
         getattr(network, name)
     assert hasattr(network, instead)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_rates_in_an_array(depth: int) -> None:
+    """They are a sequence like any other; a list of ones, too."""
+    task = lf.Task([[1.0, 0.5]])
+    init = lf.Weights(*([np.ones((2, 2))] * (depth - 1)), np.ones((1, 2)))
+    rates = tuple(1.0 + layer for layer in range(depth))
+    for dynamics, keywords in (
+        (lf.gradient_flow, {"times": [0.1]}),
+        (lf.gradient_descent, {"step_size": 0.01, "max_steps": 3}),
+    ):
+        runs = [
+            dynamics(task, init, learning_rates=given, **keywords)  # type: ignore[arg-type]
+            for given in (rates, np.array(rates))
+        ]
+        np.testing.assert_array_equal(runs[0].last_product, runs[1].last_product)
+
+
+@pytest.mark.parametrize("scale", [1e200, -1e200])
+def test_scales_whose_squares_overflow_are_refused(scale: float) -> None:
+    task, init = lf.Task([[1.0, 0.5]]), lf.Gaussian(9, 0.1)
+    with pytest.raises(ValueError, match="scale and learning_rates must be such"):
+        lf.gradient_flow(task, init, times=[1.0], scale=scale)
+    with pytest.raises(ValueError, match="scale and learning_rates must be such"):
+        lf.closed_form(task, init, times=[1.0], scale=scale)

@@ -195,6 +195,10 @@ def test_what_an_event_function_raises_reaches_the_user() -> None:
         (lambda: lf.events.mode_crosses(-1.0), ValueError, "level"),
         (lambda: lf.events.mode_crosses(1.0, 8), ValueError, "mode"),
         (lambda: lf.events.mode_crosses(1.0, direction=2), ValueError, "direction"),
+        (lambda: lf.events.mode_crosses(1.0, terminal="no"), ValueError, "terminal"),  # type: ignore[arg-type]
+        (lambda: lf.events.test_minimum(terminal=2), ValueError, "terminal"),  # type: ignore[arg-type]
+        (lambda: _marked(terminal=3), ValueError, "terminal must be True"),
+        (lambda: _marked(direction="up"), TypeError, "direction must be a real"),
         (lambda: lf.events.train_below(0.0), ValueError, "level"),
         (lambda: lf.events.function(3), TypeError, "g must be"),  # type: ignore[arg-type]
     ],
@@ -202,6 +206,35 @@ def test_what_an_event_function_raises_reaches_the_user() -> None:
 def test_bad_input(make: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         lf.gradient_flow(TASK, INIT, times=[1.0], rng=0, events=make())
+
+
+def _marked(**attributes: Any) -> Any:
+    """Return a function that rises through zero at 0.3 and falls at 0.6."""
+
+    def event(t: float, _: Any) -> float:
+        return (t - 0.3) * (0.6 - t)
+
+    for name, value in attributes.items():
+        setattr(event, name, value)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("direction", "times"),
+    [(5, [0.3]), (0.5, [0.3]), (-0.5, [0.6]), (-3, [0.6]), (0, [0.3, 0.6])],
+)
+def test_the_sign_of_a_direction_counts(direction: float, times: list[float]) -> None:
+    """As in SciPy."""
+    event = _marked(direction=direction)
+    run = lf.gradient_flow(TASK, INIT, times=[1.0], rng=0, events=event)
+    found = [one["time"] for one in run.events]
+    np.testing.assert_allclose(found, times, atol=1e-9)
+
+
+def test_a_direction_may_be_any_number_of_that_value() -> None:
+    event = lf.events.mode_crosses(0.5, 0, direction=1.0)  # type: ignore[arg-type]
+    run = lf.gradient_flow(TASK, INIT, times=[1.0], rng=0, events=event)
+    assert len(run.events) == 1
 
 
 def test_events_that_the_task_cannot_tell() -> None:

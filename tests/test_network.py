@@ -129,6 +129,7 @@ def test_expand_with_a_basis_of_ones_own(rng: np.random.Generator) -> None:
         (np.nan, 1.0, "width must be"),
         (np.inf, 1.0, "width must be"),
         (1e16, 1.0, "width must be at most 1e\\+15"),
+        ((), 1.0, "width must be a number, or one or more"),
         (10, -1.0, "variance must be a real number >= 0, not -1.0"),
         (10, (1.0, np.nan), "variance\\[1\\] must be"),
         (10, 1e160, "variance must be such that .* is finite, not .*1e.160"),

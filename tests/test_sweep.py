@@ -200,6 +200,8 @@ def test_progress_counts_cells_and_names_ends(
         ({"grid": {"x": [{}]}}, ValueError, "x must be a non-empty sequence"),
         ({"grid": {"status": [1]}}, ValueError, "'status' is a name of"),
         ({"grid": {"seed": [1]}, "seeds": 2}, ValueError, "'seed' is a name of"),
+        ({"grid": {"x": [1, "a"]}}, ValueError, "numbers or strings, not both"),
+        ({"grid": {"x": [2**63 + 5]}}, ValueError, r"x must be below 2\^63, not 9223"),
         ({"seeds": 0}, ValueError, "seeds must be an integer >= 1"),
         ({"batch": 0}, ValueError, "batch must be an integer >= 1"),
         ({"n_threads": 0}, ValueError, "n_threads must be"),

@@ -60,7 +60,7 @@ def _shared_basis(task: Task, dtype: Literal["float64", "float32"]) -> Any:
 
 def layer_rates(learning_rates: Any, depth: int) -> tuple[float, ...]:
     """Return one learning rate per layer; the default (1, 1) fits any depth."""
-    if learning_rates == (1.0, 1.0):
+    if isinstance(learning_rates, tuple) and learning_rates == (1.0, 1.0):
         learning_rates = 1.0
     rates = validate.rates("learning_rates", learning_rates, depth)
     if max(rates) == 0:

@@ -3,7 +3,8 @@
 Pass one of them, a function ``g(t, A)``, or a sequence as ``events=``. Each is located
 on the solver's dense output and recorded in ``Trajectory.events``; a terminal one ends
 the run there, with status `Status.EVENT`. A function is an event where its value
-changes sign; attributes ``terminal`` and ``direction`` of it count as in SciPy.
+changes sign; attributes ``terminal`` (True or False) and ``direction`` (its sign) of it
+count as in SciPy.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class mode_crosses(Event):
         if self.mode is not None:
             validate.integer("mode_crosses: mode", self.mode, at_least=0)
         _check_direction("mode_crosses", self.direction)
+        _check_terminal("mode_crosses", self.terminal)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class train_below(Event):
 
     def __post_init__(self) -> None:
         validate.real("train_below: level", self.level, above=0)
+        _check_terminal("train_below", self.terminal)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class test_minimum(Event):
     __test__ = False  # not a test for pytest to collect
 
     terminal: bool = False
+
+    def __post_init__(self) -> None:
+        _check_terminal("test_minimum", self.terminal)
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,7 @@ class function(Event):
             message = f"function: g must be a function of (t, A), not {self.g!r}"
             raise TypeError(message)
         _check_direction("function", self.direction)
+        _check_terminal("function", self.terminal)
 
 
 def rules(
@@ -114,27 +121,30 @@ def rules(
             level = _level(event, kappa)
             for mode in _modes(event, min(task.shape)):
                 names.append(name | {"mode": mode, "level": level})
-                core.append((0, level, mode, event.direction, event.terminal, None))
+                direction = int(event.direction)
+                core.append((0, level, mode, direction, bool(event.terminal), None))
             continue
         if isinstance(event, train_below):
             if not has_train_error:
                 message = "events: train_below needs a task with a cost"
                 raise ValueError(message)
             name["level"] = event.level
-            core.append((1, event.level, 0, -1, event.terminal, None))
+            core.append((1, float(event.level), 0, -1, bool(event.terminal), None))
         elif isinstance(event, test_minimum):
             if task.truth is None:
                 message = "events: test_minimum needs a task with a known truth"
                 raise ValueError(message)
-            core.append((2, 0.0, 0, 1, event.terminal, None))
+            core.append((2, 0.0, 0, 1, bool(event.terminal), None))
         elif isinstance(event, function):
             name["name"] = event.name
-            core.append((3, 0.0, 0, event.direction, event.terminal, event.g))
+            direction = int(event.direction)
+            core.append((3, 0.0, 0, direction, bool(event.terminal), event.g))
         elif callable(event) and not isinstance(event, type):
             name["name"] = getattr(event, "__name__", "function")
-            direction = int(getattr(event, "direction", 0))
-            terminal = bool(getattr(event, "terminal", False))
-            core.append((3, 0.0, 0, direction, terminal, event))
+            sign = validate.real("events: direction", getattr(event, "direction", 0))
+            terminal = getattr(event, "terminal", False)
+            _check_terminal("events", terminal)
+            core.append((3, 0.0, 0, int(np.sign(sign)), bool(terminal), event))
         else:
             message = (
                 "events must be events of linflow.events (mode_crosses, train_below, "
@@ -231,4 +241,11 @@ def _modes(event: mode_crosses, count: int) -> range:
 def _check_direction(name: str, direction: int) -> None:
     if direction not in (-1, 0, 1):
         message = f"{name}: direction must be -1, 0 or 1, not {direction!r}"
+        raise ValueError(message)
+
+
+def _check_terminal(name: str, terminal: object) -> None:
+    """Refuse words, and SciPy's number of events after which a run ends."""
+    if not isinstance(terminal, bool | int | np.bool_) or terminal not in (0, 1):
+        message = f"{name}: terminal must be True or False, not {terminal!r}"
         raise ValueError(message)

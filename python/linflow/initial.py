@@ -76,6 +76,9 @@ class Gaussian:
         self.width: float = 0.0
         self.widths: tuple[float, ...] = ()
         self.variance: tuple[float, ...]
+        if isinstance(width, Sequence) and not width:
+            message = "width must be a number, or one or more of them, not ()"
+            raise ValueError(message)
         if isinstance(width, Sequence) and len(width) != 1:
             self.widths = tuple(_width(f"width[{i}]", w) for i, w in enumerate(width))
             self.variance = validate.rates("variance", variance, len(width) + 1)

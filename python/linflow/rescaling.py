@@ -9,7 +9,7 @@ With ``W1 = sqrt(eta1) W1'``, ``W2 = sqrt(eta2) W2'`` and f = scale W2 W1 x the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import isinf, sqrt
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from linflow import _validate as validate
@@ -46,6 +46,12 @@ class Rescaling:
         scale = validate.real("scale", scale)
         if scale == 0:
             message = "scale must not be 0: the network would not act at all"
+            raise ValueError(message)
+        if isinf(max(scale * scale, scale * scale * rates[0] * rates[1])):
+            message = (
+                "scale and learning_rates must be such that scale^2 eta1 eta2 is "
+                f"finite, not {scale:g} and {rates}"
+            )
             raise ValueError(message)
         return cls(rates, scale)
 

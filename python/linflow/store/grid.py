@@ -42,6 +42,13 @@ class Axis:
                 f"not {values!r}"
             )
             raise ValueError(message)
+        if array.dtype.kind == "u" and array.max() > np.iinfo(np.int64).max:
+            message = f"grid: {name} must be below 2^63, not {array.max()}"
+            raise ValueError(message)
+        given = np.ravel(np.asarray(values, dtype=object))
+        if kind == "U" and not all(isinstance(value, str) for value in given):
+            message = f"grid: {name} must be numbers or strings, not both: {values!r}"
+            raise ValueError(message)
         array = array.astype(KINDS[kind])
         if kind == "f" and not np.isfinite(array).all():
             message = (
