@@ -49,6 +49,41 @@ def test_compressed_equals_full_width(
     np.testing.assert_allclose(run.singular_values, values, rtol=0, atol=1e-11 * size)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("dtype", "digits"), [("float64", 1e-12), ("float32", 1e-3)])
+@pytest.mark.parametrize("size", [1e-3, 1e-5, 1e-9])
+def test_small_output_maps_have_digits_of_their_own(
+    size: float, dtype: str, digits: float, rng: np.random.Generator
+) -> None:
+    """Not those that are left of A - T, which is all that steps need."""
+    W1, W2 = size * rng.normal(size=(6, 4)), size * rng.normal(size=(3, 6))
+    target = rng.normal(size=(3, 4))
+    run = lf.gradient_descent(
+        lf.Task(target),
+        lf.Weights(W1, W2),
+        step_size=0.01,
+        max_steps=20,
+        scale=-2.0,
+        dtype=dtype,
+        save_product=True,
+        observe=("singular_values", "stable_rank"),
+    )
+    maps = reference.gradient_descent(
+        W1, W2, target, step_size=0.01, steps=20, scale=-2.0
+    )
+    values: Any = np.linalg.svd(maps, compute_uv=False)
+    for found, wanted in zip(run.product, maps, strict=True):  # type: ignore[arg-type]
+        assert np.linalg.norm(found - wanted) < digits * np.linalg.norm(wanted)
+    np.testing.assert_allclose(
+        run.singular_values,  # type: ignore[arg-type]
+        values,
+        rtol=0,
+        atol=digits * values.max(),
+    )
+    stable: Any = (values**2).sum(axis=1) / values[:, 0] ** 2
+    assert run.stable_rank is not None
+    np.testing.assert_allclose(run.stable_rank, stable, rtol=10 * digits)
+
+
 @pytest.mark.parametrize("rates", [(1.0, 1.0), (0.3, 2.0), (0.0, 1.0), (1.0, 0.0)])
 @pytest.mark.parametrize("scale", [1.0, -0.5, 3.0])
 def test_rates_and_scale(

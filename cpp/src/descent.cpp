@@ -5,6 +5,12 @@
 #include <stdexcept>
 
 namespace linflow {
+namespace {
+
+// A over T below which G + T has lost too many of A's digits.
+constexpr double kSmall = 1e-3;
+
+} // namespace
 
 template <class Scalar>
 Descent<Scalar>::Descent(Index d_out, Index d_in, Index units)
@@ -27,6 +33,18 @@ template <class Scalar> Errors Descent<Scalar>::measure() {
   residual_ = -objective_->target();
   add_product_nt<Scalar>(static_cast<Scalar>(sizes_.scale), Y(), X(), residual_);
   return objective_->errors(residual_);
+}
+
+template <class Scalar> void Descent<Scalar>::product(Matrix<Scalar>& out) const {
+  const auto& target = objective_->target();
+  out = residual_ + target;
+  if (static_cast<double>(out.norm()) < kSmall * static_cast<double>(target.norm())) {
+    out.setZero();
+    add_product_nt<Scalar>(static_cast<Scalar>(sizes_.scale),
+                           Y_.leftCols(units_),
+                           X_.leftCols(units_),
+                           out);
+  }
 }
 
 template <class Scalar> void Descent<Scalar>::advance() {

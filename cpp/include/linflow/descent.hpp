@@ -39,10 +39,9 @@ public:
   Errors measure() override;
   void advance() override;
 
-  // The learned output map A of the last measure().
-  void product(Matrix<Scalar>& out) const override {
-    out = residual_ + objective_->target();
-  }
+  // The learned output map A of the last measure(), right to rounding errors of its
+  // own however small it is.
+  void product(Matrix<Scalar>& out) const override;
   // X, then Y, of the last measure(), column by column.
   void append_weights(std::vector<Scalar>& out) const {
     out.insert(out.end(), X_.data(), X_.data() + X_.rows() * units_);
