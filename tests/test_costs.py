@@ -126,6 +126,7 @@ def test_a_gradient_alone_has_no_train_error() -> None:
         (lambda A: A[1:], ValueError, r"shape \(3, 5\), not \(2, 5\)"),
         (lambda A: A.sum(), ValueError, r"shape \(3, 5\), not \(\)"),
         (lambda _: "steep", ValueError, "convert"),
+        (lambda A: A + 1j, ValueError, "real numbers, not complex"),
         (lambda _: 1 / 0, ZeroDivisionError, "division"),
     ],
 )

@@ -29,6 +29,10 @@ public:
     guarded([&] {
       using Array = py::array_t<Scalar, py::array::f_style | py::array::forcecast>;
       const py::object value = gradient_(A);
+      if (py::isinstance<py::array>(value) &&
+          py::reinterpret_borrow<py::array>(value).dtype().kind() == 'c') {
+        throw py::value_error("gradient must return real numbers, not complex ones");
+      }
       const auto array = py::cast<Array>(value);
       if (array.ndim() != 2 || array.shape(0) != d_out_ || array.shape(1) != d_in_) {
         throw py::value_error("gradient must return an array of shape (" +

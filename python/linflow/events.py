@@ -70,7 +70,10 @@ class train_below(Event):
 
 @dataclass(frozen=True)
 class test_minimum(Event):
-    """The test error passes a minimum. Needs a task with a known truth."""
+    """The test error passes a minimum. Needs a task with a known truth.
+
+    Once it rests within `rtol`, the solver's own errors may make further ones.
+    """
 
     __test__ = False  # not a test for pytest to collect
 
@@ -82,7 +85,11 @@ class test_minimum(Event):
 
 @dataclass(frozen=True)
 class function(Event):
-    """A function ``g(t, A) -> float`` of time and output map changes sign."""
+    """A function ``g(t, A) -> float`` of time and output map changes sign.
+
+    It is asked in the middle and at the end of each step, and where it is then located:
+    of two changes within half a step neither is seen.
+    """
 
     g: Callable[[float, Any], float]
     direction: int = 0
