@@ -171,14 +171,20 @@ def test_levels_scale(size: float, rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize("lam", [0.3, 1.5, -4.0])
 @pytest.mark.parametrize("size", [1e-3, 0.5, 2.0])
-def test_balanced_units_beside_unbalanced_ones(lam: float, size: float) -> None:
-    """Their balance is 0, which solves x^2 + lam x = 0, and yet is another level."""
+@pytest.mark.parametrize("off", [0.0, 1e-12, -1e-12, 1e-6, -1e-6, 1e-3, -1e-3])
+def test_balanced_units_beside_unbalanced_ones(
+    lam: float, size: float, off: float
+) -> None:
+    """Their balance is next to 0, where x^2 + lam x is, and yet is another level."""
     first, second = np.sqrt(np.maximum([-lam, lam], 0) + 0.5)
-    network = lf.Network(np.diag([first, size]), np.diag([second, size]))
+    more = size * np.sqrt(1 + off)
+    network = lf.Network(np.diag([first, size]), np.diag([second, more]))
     task = lf.Task([[2.0, 1.0], [-1.0, 1.0]])
     times = np.linspace(0, 4, 9)
     closure = lf.closed_form(task, network, times=times, save_product=True)
-    flow = lf.gradient_flow(task, network, times=times, rtol=1e-9, save_product=True)
+    flow = lf.gradient_flow(
+        task, network, times=times, rtol=1e-9, method="dop853", save_product=True
+    )
     assert closure.product is not None
     assert flow.product is not None
     error = np.linalg.norm(closure.product - flow.product, axis=(1, 2)).max()
@@ -194,6 +200,24 @@ def test_balanced_units_beside_unbalanced_ones(lam: float, size: float) -> None:
     levels = lf.two_level(lf.Network(first * unused, second * unused))
     assert levels.exact
     assert levels.lam == pytest.approx(lam)
+
+
+@pytest.mark.parametrize("tiny", [3e-8, 5e-8, 1e-7])
+@pytest.mark.parametrize("shape", [(2, 2), (2, 3), (3, 2)])
+def test_units_at_the_level_that_fill_a_side(
+    shape: tuple[int, int], tiny: float
+) -> None:
+    """What is left beside them is rounding; without one of them it is not."""
+    d_out, d_in = shape
+    rng = np.random.default_rng(0)
+    side = min(shape)
+    lam = 1.5 if d_out <= d_in else -1.5
+    full = lf.Balanced(side, lam=lam, size=0.5).sample(shape, rng=0)
+    W1 = np.vstack([full.W1[:side], tiny * rng.normal(size=(1, d_in))])
+    W2 = np.hstack([full.W2[:, :side], tiny * rng.normal(size=(d_out, 1))])
+    assert lf.two_level(lf.Network(W1, W2)).residual < 1e-6
+    few = lf.Network(np.vstack([W1[:1], W1[-1:] / tiny]), W2[:, [0, -1]])
+    assert lf.two_level(few).residual > 1e-3
 
 
 def test_wide_weights_are_compressed_first(rng: np.random.Generator) -> None:

@@ -19,6 +19,9 @@ from linflow.network import Law, Network, check_law
 if TYPE_CHECKING:
     from linflow._core import Array
 
+MOST_BLIND = 0.05
+"""Of mu over lam^2: up to it one of the levels is next to 0."""
+
 
 class Levels(NamedTuple):
     """Levels of a network, and how far it is from having them."""
@@ -28,7 +31,8 @@ class Levels(NamedTuple):
     residual: float
     """``rho = |x^2 + lam x - mu| / |x^2|`` over the spectrum x of P J; conserved.
 
-    Infinite where x is zero throughout and the levels are not."""
+    Units in use may count more (`two_level`); infinite where x is zero throughout and
+    they do not meet the levels."""
     exact: bool
     """Whether the residual is that of rounding errors alone."""
 
@@ -62,9 +66,9 @@ def two_level(network: Network, law: Law | tuple[float, float] | None = None) ->
     -----
     Cost: a symmetric eigendecomposition of size min(width, d_in + d_out). Twice the
     residual times min(1, kappa / s_1*) estimates the error of `closed_form` in advance
-    (theory §4). For mu = 0 a hidden unit that is in use while its layers are balanced
-    (x = 0, or near it where units at the level lam do not fill a side) counts
-    ``|x + lam| |lam|``: it does not meet another level by x^2 + lam x = 0.
+    (theory §4). Where units at the level lam do not fill a side and mu is next to 0,
+    others that are in use count ``|x + lam| max(|x|, |lam|)``: by being balanced alone
+    they do not meet another level.
 
     Examples
     --------
@@ -94,14 +98,13 @@ def two_level(network: Network, law: Law | tuple[float, float] | None = None) ->
     level, square = lam / unit, mu / unit / unit
     x, rounding = x / unit, rounding / unit
     defects = abs(x**2 + level * x - square)
-    if square == 0:
-        # (PJ)^2 + lam PJ = 0 needs x = -lam of every unit in use. One at x = 0, its
-        # layers balanced, is a Jordan block of PJ: x^2 + lam x = 0 does not tell. Near
-        # 0 neither, but for units at -lam that fill one side and learn without it.
-        side = small.shape[0 if level > 0 else 1]
-        few = np.count_nonzero(abs(x + level) <= abs(level) / 2) < side
-        blind = used & (few | (x == 0))
-        defects[blind] = (np.maximum(abs(x), abs(level)) * abs(x + level))[blind]
+    side = small.shape[0 if level > 0 else 1]
+    at_level = np.count_nonzero(abs(x + level) <= abs(level) / 2)
+    if square <= MOST_BLIND * level**2 and at_level < side:
+        # (PJ)^2 + lam PJ is the sum of (x + lam) q q^T J over the units, q their columns
+        # of Q: of one that is nearly balanced, a Jordan block of PJ at 0, its size counts
+        # and not x. But units at -lam that fill one side learn without it.
+        defects[used] = (np.maximum(abs(x), abs(level)) * abs(x + level))[used]
     defect = np.linalg.norm(defects)
     size = np.linalg.norm(x**2)
     slope = np.linalg.norm(2 * abs(x) + abs(level)) + np.sqrt(n) * rounding
