@@ -29,8 +29,8 @@ public:
     guarded([&] {
       using Array = py::array_t<Scalar, py::array::f_style | py::array::forcecast>;
       const py::object value = gradient_(A);
-      if (py::isinstance<py::array>(value) &&
-          py::reinterpret_borrow<py::array>(value).dtype().kind() == 'c') {
+      if (const auto given = py::array::ensure(value);
+          given && given.dtype().kind() == 'c') {
         throw py::value_error("gradient must return real numbers, not complex ones");
       }
       const auto array = py::cast<Array>(value);

@@ -282,6 +282,11 @@ bool GramRun<Scalar>::difference(Control& control, FlowRecord<Scalar>& record) {
 }
 
 template <class Scalar> const SplitPlan<Scalar>& GramRun<Scalar>::plan() {
+  const double rtol = options_.integrator.rtol;
+  const auto finest = [this] { // where stiff
+    return full_rank_ ? finest_exponential(std::numeric_limits<double>::infinity())
+                      : kFinestNarrow;
+  };
   if (!plan_) {
     plan_ =
         plan_split<Scalar>(flow_,
@@ -289,9 +294,9 @@ template <class Scalar> const SplitPlan<Scalar>& GramRun<Scalar>::plan() {
                            {.span = options_.times.back(),
                             .looks = static_cast<double>(options_.times.size()),
                             .whole = options_.save_product || options_.spectrum.asks(),
-                            .rtol = options_.integrator.rtol,
+                            .rtol = rtol,
                             .integrable = safe_,
-                            .differencing = accurate_});
+                            .differencing = accurate_ && rtol >= finest()});
   }
   return *plan_;
 }

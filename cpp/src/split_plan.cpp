@@ -12,13 +12,27 @@ constexpr double kGrowth = 4.0;
 // Error of the closed form, over the tolerance, that needs no second step.
 constexpr double kNegligible = 0.3;
 // What a step costs in right-hand sides of GramFlow.
-constexpr double kStepCost = 18.0;
-// And where something is looked at within it.
+constexpr double kStepCost = 15.0;
+// And where something is looked at within it; what is solved for then, and each look,
+// with A itself and without.
 constexpr double kWithin = 6.0;
-// What it costs to go to the singular basis of the target and back.
-constexpr double kSetUp = 6.0;
+constexpr double kSolved = 0.9;
+constexpr double kWholeLook = 0.3;
+constexpr double kLook = 0.03;
+// By differencing: the basis and back, and each look.
+constexpr double kSetUp = 10.0;
+constexpr double kWholeLookBetween = 0.25;
+constexpr double kLookBetween = 0.08;
 // Time constants by digits that a polynomial can show.
-constexpr double kMostDetail = 27.0;
+constexpr double kMostDetail = 60.0;
+// Steps from which on differencing takes as few, which cost a fifth.
+constexpr double kMostSteps = 2.0;
+// What may be paid for the smaller errors of few steps.
+constexpr double kAsGood = 1.2;
+// Of a run until the best test error, each step's nodes included.
+constexpr double kSetUpToBest = 15.0;
+constexpr double kStepCostToBest = 20.0;
+constexpr double kLookToBest = 1.5;
 // Beyond it a step's own estimate says too little of what lies between its ends.
 constexpr double kLoosest = 1e-2;
 
@@ -63,9 +77,6 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // By exponential differencing the better modes are apart (a residual near 0) and the
   // less they have to grow, the fewer steps.
   const double form = request.integrable ? 1.0 : 2.0;
-  const double each_look = request.differencing ? (request.whole ? 0.5 : 0.2)
-                           : request.integrable ? 0.3
-                                                : 1.4;
   const double growth = 1.0 + 0.076 * std::max(std::log10(0.1 * top_mode / kappa), 0.0);
   plan.right_hand_sides =
       request.differencing
@@ -74,10 +85,14 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
                      5.0)
           : form * (10.0 + 12.0 * std::sqrt(plan.stiffness)) *
                 std::pow(1e-4 / rtol, 1.0 / 6.0);
-  // Errors at a few nodes of each step tell where a run ends.
-  plan.integrated = request.until_best
-                        ? 1.2 * plan.right_hand_sides
-                        : kSetUp + plan.right_hand_sides + each_look * request.looks;
+  const double each_look = request.whole ? kWholeLookBetween : kLookBetween;
+  plan.integrated =
+      request.until_best // errors at a few nodes of each step tell where it ends
+          ? 1.2 * plan.right_hand_sides
+          : request.differencing
+                ? kSetUp + plan.right_hand_sides + each_look * request.looks
+                : plan.right_hand_sides +
+                      (request.integrable ? 0.3 : 1.4) * request.looks;
 
   // Steps grow from there; where the closed form itself is right, and corrections to it
   // do not grow (as e^{κt}), one does it all.
@@ -91,17 +106,22 @@ SplitPlan<Scalar> plan_split(GramFlow<Scalar>& flow,
   // Many looks in a step are read off a polynomial through some, which takes more of
   // them the more time constants and digits there are, until it takes too many.
   const double detail = top_mode * request.span * -std::log10(std::min(rtol, 0.1));
-  const bool read_off = !request.until_best && (!at_once || detail < kMostDetail);
-  const double nodes = at_once ? std::max(8.0, 2.0 * detail) : 8.0 * steps;
-  const double solved = read_off ? std::min(request.looks, nodes) : request.looks;
-  const double split = (request.looks > 1.0 ? kStepCost + kWithin : kStepCost) * steps +
-                       1.2 * solved + (request.whole ? 0.4 : 0.1) * request.looks;
-  // To a given time differencing takes as few steps, which cost a fifth.
-  plan.pays = split < plan.integrated &&
-              (at_once || request.until_best || !request.differencing);
+  const double nodes = !at_once               ? 2.0 * steps
+                       : detail < kMostDetail ? 8.0 + 0.6 * detail
+                                              : request.looks;
+  const double within = request.looks > 1.0
+                            ? kWithin * steps + kSolved * std::min(request.looks, nodes)
+                            : 0.0;
+  const double split =
+      request.until_best
+          ? kSetUpToBest + kStepCostToBest * steps + kLookToBest * request.looks
+          : kStepCost * steps + within +
+                (request.whole ? kWholeLook : kLook) * request.looks;
+  const bool few = steps <= kMostSteps || request.until_best || !request.differencing;
+  plan.pays = few && split < (request.until_best ? 1.0 : kAsGood) * plan.integrated;
   plan.first_step =
       at_once ? request.span : std::min(request.span, first / plan.fineness);
-  plan.most_steps = 2.0 + 0.5 * plan.integrated / kStepCost;
+  plan.most_steps = 2.0 + 0.5 * plan.integrated / kStepCostToBest;
   return plan;
 }
 

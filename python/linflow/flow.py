@@ -182,8 +182,9 @@ def gradient_flow(
     points in it, of which many cost little more than some. Stability does not bound
     them: active networks go to convergence in some ten. It takes what the Gram form
     takes, but tiny starts too, and finds no events (nor "crossing_times"). `rtol`, of
-    which more than 0.01 counts as 0.01, bounds the error that a step adds; in
-    ``.network``, where errors do not die out, they add up.
+    which more than 0.01 counts as 0.01, bounds the error that a step adds as far as it
+    sees it: of networks that have learned another task it sees too little ("auto"
+    leaves these to others). In ``.network``, where errors do not die out, they add up.
 
     "etdrk4" takes the Gram form in singular vectors of the target, v_i and u_i. Each
     mode alone has a closed form; what is left is integrated along v_i + u_i and v_i -

@@ -84,7 +84,7 @@ void NodeInterpolation<Scalar>::fit(std::size_t points, double tolerance, Look&&
   while (worth(finest + 1)) {
     ++finest;
   }
-  if (values_.cols() < count(finest)) {
+  if (values_.cols() < count(finest)) { // thrice in a run at most
     values_.conservativeResize(Eigen::NoChange, count(finest));
   }
   for (int level = 2; level <= finest; ++level) {
