@@ -50,7 +50,9 @@ def test_dynamics_draws_what_the_run_has(run: lf.Trajectory) -> None:
     axes[0].figure.savefig(io.BytesIO(), dpi=30)
 
 
-@pytest.mark.parametrize("panel", ["errors", "singular_values", "alignment"])
+@pytest.mark.parametrize(
+    "panel", ["errors", "singular_values", "alignment", "active_modes"]
+)
 def test_logarithmic_times_leave_out_zero(run: lf.Trajectory, panel: str) -> None:
     ax: Any = lf.plot.dynamics(run, panels=panel, xscale="log", legend=False)
     start = ax.transData.transform([[0.0, 0.5]])
@@ -90,8 +92,8 @@ def test_active_modes(run: lf.Trajectory) -> None:
 
 def test_few_active_modes_are_counted_in_whole_numbers(run: lf.Trajectory) -> None:
     first = replace(run, active_modes=np.zeros_like(run.active_modes))
-    ax = lf.plot.active_modes(first, signal=5)
-    assert ax.get_ylim()[1] > 5  # where the line of the signal modes is
+    ax = lf.plot.active_modes(first, signal=3)
+    assert ax.get_ylim()[1] > 3  # where the line of the signal modes is
     assert all(tick == round(tick) for tick in ax.get_yticks())
 
 

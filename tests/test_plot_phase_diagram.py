@@ -246,6 +246,14 @@ def test_few_large_values_do_not_hide_the_others() -> None:
     assert isinstance(one(plot.phase_panel(data), QuadMesh).norm, LogNorm)
 
 
+@pytest.mark.parametrize("low", [0.0, -1.0])
+def test_what_is_not_all_positive_keeps_a_linear_scale(low: float) -> None:
+    data = diagram(12, 12)
+    data.min_test_error[8:, 8:] *= 100
+    data.min_test_error[:4, :4] *= low
+    assert not isinstance(one(plot.phase_panel(data), QuadMesh).norm, LogNorm)
+
+
 def test_an_outlier_does_not_eat_the_colours() -> None:
     data = diagram(12, 12)
     data.min_test_error[11, 11] = 1e6

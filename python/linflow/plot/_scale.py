@@ -116,8 +116,9 @@ def make_norm(
     """Return the colour scale, and at which of its ends values lie beyond it.
 
     It is logarithmic if the positive values span a factor of `MIN_LOG_SPAN` and either
-    the variable's look wants it or few values are `MAX_LINEAR_SPAN` times those in the
-    middle. `vmin` and `vmax` are taken as they are.
+    the variable's look wants it or all values are positive and few are
+    `MAX_LINEAR_SPAN` times those in the middle. `vmin` and `vmax` are taken as they
+    are.
     """
     from matplotlib.colors import LogNorm, Normalize
 
@@ -125,7 +126,7 @@ def make_norm(
     positive = finite[finite > 0]
     ends = [np.inf if vmin is None else vmin, -np.inf if vmax is None else vmax]
     log = (
-        (look.log or _top_heavy(positive))
+        (look.log or (positive.size == finite.size and _top_heavy(positive)))
         and statistic == "mean"
         and positive.size > 0
         and max(positive.max(), ends[1]) >= MIN_LOG_SPAN * min(positive.min(), ends[0])

@@ -131,8 +131,9 @@ def lazy_to_rich(
         width = float(levels[levels > 0].min())
         ax.set_xscale("symlog", linthresh=width)
         top = int(np.floor(np.log10(levels.max())))
-        span = top - np.log10(width)
-        decades = 10.0 ** np.arange(top, top - span + 0.01, -1 if span < 3 else -2)
+        bottom = np.log10(width)
+        step = -1 if top - bottom < 3 else -2
+        decades = 10.0 ** np.arange(top, bottom + 0.01, step)
         ax.set_xticks(np.concatenate([-decades, [0.0], decades]))
     ax.set(xlabel=r"balance level $\lambda$, units of $s^*_1$", ylabel=LABELS[quantity])
     if legend:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import LINE_STYLES, TIME, legend_below, new_axes, time_axis
+from ._style import LINE_STYLES, legend_below, new_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -168,8 +168,8 @@ def active_modes(
             **run.weight,
             label=run.label,
         )
-    ax.set(xlabel=TIME, xscale=xscale, title="Active modes")
-    ax.set(ylabel=r"singular values above $\kappa$")
+    time_axis(ax, xscale)
+    ax.set(title="Active modes", ylabel=r"singular values above $\kappa$")
     if most > 20:  # the few signal modes would not show beside the bulk
         ax.set_yscale("symlog", linthresh=10, linscale=1.0)
         ax.set_yticks(*_count_ticks(most))
