@@ -221,6 +221,15 @@ def test_save_and_load(tmp_path: Path) -> None:
     )
     again = lf.Trajectory.load(run.save(tmp_path / "run"))
     assert lf.Trajectory.load(tmp_path / "run").steps == run.steps
+    (tmp_path / "run").mkdir()  # beside it
+    assert lf.Trajectory.load(tmp_path / "run").steps == run.steps
+    (tmp_path / "run").rmdir()
+    (tmp_path / "run").write_text("another file")
+    assert lf.Trajectory.load(tmp_path / "run").steps == run.steps
+    (tmp_path / "run.npz").rename(tmp_path / "run")
+    assert lf.Trajectory.load(tmp_path / "run").steps == run.steps
+    with pytest.raises(FileNotFoundError, match=r"none\.npz"):
+        lf.Trajectory.load(tmp_path / "none")
     np.testing.assert_array_equal(again.singular_values, run.singular_values)
     assert again.network is not None
     assert run.network is not None

@@ -311,8 +311,8 @@ d_out), or None
             When the file is not a trajectory that this version reads.
         """
         path = Path(path)
-        if not path.exists():
-            path = _with_suffix(path)
+        if (saved := _with_suffix(path)).is_file() or not path.is_file():
+            path = saved
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         if "header" not in arrays:
