@@ -131,6 +131,23 @@ def test_another_function_or_axis_is_refused(tmp_path: Path) -> None:
     lf.sweep(old, {"x": [1, 2]}, store=store, **QUIET)
 
 
+def test_words_about_results_must_fit_the_store(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    words: dict[str, Any] = {"store": store, **QUIET}
+    data = lf.sweep(draw, GRID, dims={"curve": "time"}, **words)
+    for wrong, match in (
+        ({"dims": {"curve": "step"}}, r"\['time'\] in the store, not \['step'\]"),
+        ({"dims": {"curve": ("time", "step")}}, "curve has 1 dimensions of its own"),
+        ({"dims": {"path": "time"}}, "dims: 'path' must be one of"),
+        ({"attrs": {"path": {}}}, "attrs: 'path' must be one of"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            lf.sweep(draw, GRID, **wrong, **words)
+    same(lf.sweep(draw, GRID, **words), data)  # as they are there
+    attrs: dict[str, Any] = {"x": {}, "total": {}}
+    same(lf.sweep(draw, GRID, dims={"curve": ("time",)}, attrs=attrs, **words), data)
+
+
 HARMS = [
     *((name, harm) for name in ("value", "x") for harm in ("flip", "cut", "remove")),
     # As a power cut may leave them.

@@ -162,6 +162,15 @@ def test_dimensions_must_fit_each_other() -> None:
         assert isinstance(caught.value.partial, xr.Dataset)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("dim", ["status", "cell", "b", "a"])
+def test_dimensions_are_no_names_of_something_else(dim: str) -> None:
+    words: dict[str, Any] = {"dims": {"a": (dim,)}, **QUIET}
+    with pytest.raises(ValueError, match=r"dims: those of a must differ .*all other"):
+        lf.sweep(lambda x: {"a": [x], "b": x}, {"x": [1]}, **words)
+    with pytest.raises(ValueError, match=r"all other .* they are \['a_0'\]"):
+        lf.sweep(lambda x: {"a": [x], "a_0": x}, {"x": [1]}, **QUIET)
+
+
 def test_progress_counts_cells_and_names_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +211,7 @@ def test_progress_counts_cells_and_names_ends(
         ({"grid": {"seed": [1]}, "seeds": 2}, ValueError, "'seed' is a name of"),
         ({"grid": {"x": [1, "a"]}}, ValueError, "numbers or strings, not both"),
         ({"grid": {"x": [2**63 + 5]}}, ValueError, r"x must be below 2\^63, not 9223"),
+        ({"grid": {"x": [-1, 2**63 + 5]}}, ValueError, r"x must be below 2\^63, not 9"),
         ({"seeds": 0}, ValueError, "seeds must be an integer >= 1"),
         ({"batch": 0}, ValueError, "batch must be an integer >= 1"),
         ({"n_threads": 0}, ValueError, "n_threads must be"),

@@ -112,7 +112,7 @@ def sweep(
     TypeError, ValueError
         When an argument is wrong or the store has other settings, before any work; when
         the function's results differ in name or shape, or are not those that `dims` and
-        `attrs` tell of, after the first batch.
+        `attrs` tell of, after the first batch (with a store that has some, before any).
     OSError
         When the store can't be written.
     StoreDamaged

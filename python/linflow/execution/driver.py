@@ -78,6 +78,7 @@ def run(plan: Plan) -> xr.Dataset:
     try:
         if store is not None:
             table = recall(store, plan.grid, plan.resume)
+            table.check_words(plan.dims, plan.attrs)
             if not table.variables:
                 table.learn(plan.variables)
         todo = plan.order(np.flatnonzero(table.status == Status.PENDING))

@@ -47,7 +47,7 @@ def obtain(
     FileExistsError
         When it is there and not to be resumed.
     ValueError
-        When it is empty, something else, or was made with other settings.
+        When `path` is empty, or it is something else, or was made with other settings.
     OSError
         When it can't be written.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,13 @@ class Axis:
                 f"not {values!r}"
             )
             raise ValueError(message)
-        if array.dtype.kind == "u" and array.max() > np.iinfo(np.int64).max:
-            message = f"grid: {name} must be below 2^63, not {array.max()}"
-            raise ValueError(message)
         given = np.ravel(np.asarray(values, dtype=object))
+        whole = all(isinstance(value, numbers.Integral) for value in given)
+        if whole and kind != "b":  # NumPy may have made floats of them
+            if given.max() > np.iinfo(np.int64).max:
+                message = f"grid: {name} must be below 2^63, not {given.max()}"
+                raise ValueError(message)
+            array, kind = given, "i"
         if kind == "U" and not all(isinstance(value, str) for value in given):
             message = f"grid: {name} must be numbers or strings, not both: {values!r}"
             raise ValueError(message)

@@ -9,7 +9,7 @@ import numpy as np
 
 from linflow.status import Status
 from linflow.store.columns import DURATION, STATUS
-from linflow.store.results import Results, Variable, check_same
+from linflow.store.results import RESERVED, Results, Variable, check_same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,7 @@ class Table:
             check_same(self.values, cell)
             return
         axes = self.grid.names
-        _check_known("dims", dims, tuple(results.values))
-        _check_known("attrs", attrs, (*axes, *results.values))
+        self._check_known(dims, attrs, tuple(results.values))
         found = {
             name: Variable(
                 values.shape[1:],
@@ -67,6 +66,30 @@ class Table:
         }
         _check_sizes(found, axes)
         self.learn(found)
+
+    def check_words(self, dims: Mapping[str, Any], attrs: Mapping[str, Any]) -> None:
+        """Refuse dimensions other than those known, and words about what there is not.
+
+        Where nothing is known yet, `discover` looks.
+        """
+        if not self.variables:
+            return
+        self._check_known(dims, attrs, tuple(self.variables))
+        for name in dims:
+            have = self.variables[name].dims
+            new = _dims(name, len(have), dims)
+            if new != have:
+                message = (
+                    f"dims: {name} has the dimensions {list(have)} in the store, not "
+                    f"{list(new)}"
+                )
+                raise ValueError(message)
+
+    def _check_known(
+        self, dims: Mapping[str, Any], attrs: Mapping[str, Any], names: tuple[str, ...]
+    ) -> None:
+        _check_known("dims", dims, names)
+        _check_known("attrs", attrs, (*self.grid.names, *names))
 
     def enter(self, cells: NDArray[np.int64], results: Results) -> None:
         """Put in the results of some cells, all of them finished."""
@@ -159,10 +182,11 @@ def _check_sizes(variables: Mapping[str, Variable], axes: tuple[str, ...]) -> No
     sizes: dict[str, int] = {}
     for name, one in variables.items():
         for dim, size in zip(one.dims, one.shape, strict=True):
-            if dim in axes or one.dims.count(dim) > 1:
+            taken = (*axes, *variables, *RESERVED)
+            if dim in taken or one.dims.count(dim) > 1:
                 message = (
-                    f"dims: those of {name} must differ from each other and from the "
-                    f"axes {list(axes)}; they are {list(one.dims)}"
+                    f"dims: those of {name} must differ from each other and from all "
+                    f"other names, {list(taken)}; they are {list(one.dims)}"
                 )
                 raise ValueError(message)
             if sizes.setdefault(dim, size) != size:
