@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -40,9 +41,9 @@ def test_phase_diagram(
 
 
 def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
-    out = str(tmp_path / "map.png")
-    for rng in ("0", "1"):
-        assert main(["phase-diagram", *SMALL, "--out", out, "--rng", rng]) == 0
+    for rng, name in enumerate(("map.png", "map.PNG")):
+        out = ["--out", str(tmp_path / name), "--rng", str(rng)]
+        assert main(["phase-diagram", *SMALL, *out]) == 0
     with xr.open_zarr(tmp_path / "map.zarr", consolidated=False) as data:
         assert data.attrs["rng_entropy"] == "1"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["map.png", "map.zarr"]
@@ -76,9 +77,9 @@ def test_phase_diagram_with_a_store(
     assert main([*arguments, "--no-resume"]) == 2
     assert "exists; resume it (--resume)" in capsys.readouterr().err
     assert main([*arguments, "--repair", "--no-resume"]) == 2
-    assert "--no-resume does not" in capsys.readouterr().err
+    assert "with a --store; --no-resume does not" in capsys.readouterr().err
     assert main([*arguments[:-2], "--retry"]) == 2
-    assert "--retry goes on with a --store, none is named" in capsys.readouterr().err
+    assert "--retry goes on with a --store; none is named" in capsys.readouterr().err
     assert main([*arguments, "--rng", "1"]) == 2
     assert "rng_entropy = 0, not 1" in capsys.readouterr().err
     (store / "steps" / "c" / "0").unlink()
@@ -161,6 +162,7 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
         (["--out", "new/"], "must name a file, not the folder 'new/'"),
         (["--out", f"{__file__}/map"], "is not a folder"),
         (["--out", "map.jpg"], "--out may end in .png, .svg, .pdf or in no format"),
+        (["--out", "map.JPG"], "or in no format, not in '.JPG'"),
         (["--out", "map.nc"], "not in '.nc'; --data is the format of the data"),
         (["--store", ""], "--store must be the path of a folder, not ''"),
         (["--grid", "1000000"], "lower --seeds or --grid"),
@@ -313,6 +315,15 @@ def test_output_that_the_terminal_can_not_show(encoding: str, tmp_path: Path) ->
     )
     assert done.returncode == 0, done.stderr
     assert b"\\udcff.png" in done.stdout
+
+
+def test_stdout_stays_as_strict_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who calls `main` from Python prints by their own rules afterwards."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    for arguments, code in ((["info"], 0), (["dynamics", "--d", "0"], 2)):
+        assert main(arguments) == code
+        assert stream.errors == "strict"
 
 
 def test_no_output_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,3 +109,9 @@ def test_a_terminal_gets_a_bar(
     said = capsys.readouterr().err
     assert "1/4" in said
     assert "\n" not in said  # nothing is left of it
+
+
+def test_nothing_is_shown_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)  # as after 2>&-
+    with progress.bar(True, 4, "cell") as show:
+        assert show is None

@@ -32,8 +32,8 @@ def bar(
     Parameters
     ----------
     show
-        True for a bar, or lines where stderr is a file; False for nothing; or a
-        function that is called instead with the number done.
+        True for a bar, lines where stderr is a file, nothing where there is no stderr;
+        False for nothing; or a function that is called instead with the number done.
     total
         How many there are.
     unit
@@ -48,7 +48,7 @@ def bar(
 
         yield call
         return
-    if not show:
+    if not show or sys.stderr is None:  # as after 2>&-
         yield None
         return
     notebook = _in_notebook()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import re
@@ -10,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -46,8 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from linflow import __version__
     from linflow.cli import dynamics, figure, info, phase_diagram
-    from linflow.status import Interrupted, RunFailed
-    from linflow.store import StoreDamaged
 
     parser = Parser(
         prog="linflow",
@@ -61,9 +60,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         command = commands.choices[options.command]
         command.error(f"unrecognized arguments: {' '.join(unknown)}")
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # What was computed is not lost to a path that the terminal can't show.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    with _escaping(sys.stdout):
+        return _run(options)
+
+
+@contextlib.contextmanager
+def _escaping(stream: Any) -> Iterator[None]:
+    """Have escapes in place of what a stream can't show: no path is lost to it."""
+    if not isinstance(stream, io.TextIOWrapper) or stream.errors != "strict":
+        yield
+        return
+    stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # it is flushed, too, where that can be
+            stream.reconfigure(errors="strict")
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run a command; return its exit code, saying what went wrong."""
+    from linflow.status import Interrupted, RunFailed
+    from linflow.store import StoreDamaged
+
     try:
         code: int = options.run(options)
         if sys.stdout is not None:  # as after >&-

@@ -52,7 +52,7 @@ def add_arguments(
 
 def picture_format(options: argparse.Namespace) -> str:
     """Return the format that ``out`` ends in, PNG when in none."""
-    suffix = Path(options.out).suffix[1:]
+    suffix = Path(options.out).suffix[1:].lower()
     return suffix if suffix in PICTURES else PICTURES[0]
 
 
@@ -75,13 +75,13 @@ def check(options: argparse.Namespace) -> Path:
         When the format needs a package that is not installed.
     """
     out = Path(options.out)
-    if out.suffix in _OTHER_FORMATS:
+    if out.suffix.lower() in _OTHER_FORMATS:
         message = (
             f"--out may end in {', '.join(f'.{form}' for form in PICTURES)} or in no "
             f"format, not in {out.suffix!r}; --data is the format of the data beside it"
         )
         raise ValueError(message)
-    if out.suffix[1:] in PICTURES:
+    if out.suffix[1:].lower() in PICTURES:
         out = out.with_suffix("")
     if not out.name or out.is_dir() or options.out.endswith(("/", os.sep)):
         message = f"--out must name a file, not the folder {options.out!r}"

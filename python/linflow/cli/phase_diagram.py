@@ -188,7 +188,7 @@ def _resume(options: argparse.Namespace) -> bool | str:
         if getattr(options, name):
             if options.store is None or not options.resume:
                 refused = "none is named" if options.resume else "--no-resume does not"
-                message = f"--{name} goes on with a --store, {refused}"
+                message = f"--{name} goes on with a --store; {refused}"
                 raise ValueError(message)
             return name
     return bool(options.resume)
