@@ -189,6 +189,10 @@ def test_rates_in_an_array(depth: int) -> None:
             for given in (rates, np.array(rates))
         ]
         np.testing.assert_array_equal(runs[0].last_product, runs[1].last_product)
+        plain = dynamics(task, init, **keywords)
+        for ones in ([1.0] * depth, np.ones(depth)):
+            run = dynamics(task, init, learning_rates=ones, **keywords)  # type: ignore[arg-type]
+            np.testing.assert_array_equal(run.last_product, plain.last_product)
 
 
 @pytest.mark.parametrize("scale", [1e200, -1e200])
@@ -198,3 +202,6 @@ def test_scales_whose_squares_overflow_are_refused(scale: float) -> None:
         lf.gradient_flow(task, init, times=[1.0], scale=scale)
     with pytest.raises(ValueError, match="scale and learning_rates must be such"):
         lf.closed_form(task, init, times=[1.0], scale=scale)
+    words = {"scale": scale, "learning_rates": (1e-200, 1e-200)}  # their product is 1
+    with pytest.raises(ValueError, match=r"such that scale\^2, scale\^2 eta1 and"):
+        lf.closed_form(task, init, times=[1.0], **words)  # type: ignore[arg-type]

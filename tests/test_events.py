@@ -197,6 +197,7 @@ def test_what_an_event_function_raises_reaches_the_user() -> None:
         (lambda: lf.events.mode_crosses(1.0, direction=2), ValueError, "direction"),
         (lambda: lf.events.mode_crosses(1.0, terminal="no"), ValueError, "terminal"),  # type: ignore[arg-type]
         (lambda: lf.events.test_minimum(terminal=2), ValueError, "terminal"),  # type: ignore[arg-type]
+        (lambda: _marked(terminal=np.int64(2)), ValueError, "terminal must be True"),
         (lambda: _marked(terminal=3), ValueError, "terminal must be True"),
         (lambda: _marked(direction="up"), TypeError, "direction must be a real"),
         (lambda: lf.events.train_below(0.0), ValueError, "level"),
@@ -229,6 +230,15 @@ def test_the_sign_of_a_direction_counts(direction: float, times: list[float]) ->
     run = lf.gradient_flow(TASK, INIT, times=[1.0], rng=0, events=event)
     found = [one["time"] for one in run.events]
     np.testing.assert_allclose(found, times, atol=1e-9)
+
+
+@pytest.mark.parametrize("terminal", [1, True, np.True_, np.int64(1), np.uint8(1)])
+def test_terminal_may_be_any_integer_of_that_value(terminal: Any) -> None:
+    run = lf.gradient_flow(
+        TASK, INIT, times=[1.0], rng=0, events=_marked(terminal=terminal)
+    )
+    assert run.status is lf.Status.EVENT
+    assert len(run.events) == 1
 
 
 def test_a_direction_may_be_any_number_of_that_value() -> None:

@@ -145,6 +145,8 @@ def test_bad_weights() -> None:
         ValueError, match=r"W2 must have shape \(any x 3\), not \(2, 4\)"
     ):
         lf.Weights(np.ones((3, 2)), np.ones((2, 4)))
+    with pytest.raises(TypeError, match=r"task must be a Task or a shape .* type list"):
+        lf.Gaussian(3, 0.1).sample([[1, 2], [3]], rng=0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="W1 must be finite; 1 of its 4"):
         lf.Weights([[1.0, np.nan], [1.0, 1.0]], np.ones((2, 2)))
     with pytest.raises(TypeError, match="real numbers, not of complex"):

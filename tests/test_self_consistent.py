@@ -208,6 +208,8 @@ def test_bad_input() -> None:
     for words in stepped:
         with pytest.raises(ValueError, match=f"{next(iter(words))} must not be given"):
             lf.self_consistent(task, weights, kappa=1, times=[1.0], **words)
+    lf.self_consistent(task, weights, kappa=1, times=[1.0], stop=())  # no rule
+    lf.self_consistent(task, weights, kappa=1, times=[1.0], stop=[])
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4), (1, 1)])

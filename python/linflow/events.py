@@ -72,7 +72,8 @@ class train_below(Event):
 class test_minimum(Event):
     """The test error passes a minimum. Needs a task with a known truth.
 
-    Once it rests within `rtol`, the solver's own errors may make further ones.
+    Once the test error rests within the run's `rtol`, the solver's own errors may make
+    further ones.
     """
 
     __test__ = False  # not a test for pytest to collect
@@ -253,6 +254,7 @@ def _check_direction(name: str, direction: int) -> None:
 
 def _check_terminal(name: str, terminal: object) -> None:
     """Refuse words, and SciPy's number of events after which a run ends."""
-    if not isinstance(terminal, bool | int | np.bool_) or terminal not in (0, 1):
+    whole = isinstance(terminal, int | np.integer | np.bool_)
+    if not whole or terminal not in (0, 1):
         message = f"{name}: terminal must be True or False, not {terminal!r}"
         raise ValueError(message)

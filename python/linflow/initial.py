@@ -335,7 +335,11 @@ def any_network(init: Any, task: Task, rng: RngLike) -> Network:
 def _shape(task: Task | tuple[int, int]) -> tuple[int, int]:
     if isinstance(task, Task):
         return task.shape
-    if np.ndim(task) != 1:
+    try:
+        dimensions = np.ndim(task)
+    except ValueError:  # ragged
+        dimensions = -1
+    if dimensions != 1:
         message = (
             "task must be a Task or a shape (d_out, d_in), not of type "
             f"{type(task).__name__}"

@@ -66,7 +66,8 @@ class OneDimensional:
     Attributes are those of the start: ``target`` f*, ``output`` f(0), ``kappa``,
     ``lam``, ``mu`` (the levels of theory §4 in units of the output, conserved), and
     ``network`` with the ``task`` that `linflow.closed_form` solves; ``rescaling`` has
-    its rates and scale. Time t here, with the loss of [XZ], is ``2 E[a^2] t`` there.
+    its rates and scale. The time t of this class goes with the loss of [XZ]; the
+    network is in the same state at the time ``2 E[a^2] t`` of `linflow.closed_form`.
 
     References
     ----------

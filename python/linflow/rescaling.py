@@ -49,8 +49,8 @@ class Rescaling:
             raise ValueError(message)
         if isinf(max(scale * scale, scale * scale * rates[0] * rates[1])):
             message = (
-                "scale and learning_rates must be such that scale^2 eta1 eta2 is "
-                f"finite, not {scale:g} and {rates}"
+                "scale and learning_rates must be such that scale^2, scale^2 eta1 and "
+                f"scale^2 eta1 eta2 are finite, not {scale:g} and {rates}"
             )
             raise ValueError(message)
         return cls(rates, scale)

@@ -256,12 +256,12 @@ n_threads, progress, callback
 
 def _check_no_steps(*, max_steps: Any, save_every: Any, stop: Any) -> None:
     """Refuse keywords of the stepped form with `times`, which says when to look."""
-    for name, value, default in (
-        ("max_steps", max_steps, None),
-        ("save_every", save_every, 1),
-        ("stop", stop, None),
+    for name, value, none in (
+        ("max_steps", max_steps, (None,)),
+        ("save_every", save_every, (1,)),
+        ("stop", stop, (None, (), [])),
     ):
-        if value != default:
+        if value not in none:
             message = (
                 f"{name} must not be given with times, the flow, which has no steps; "
                 f"it is {value!r}"

@@ -136,8 +136,8 @@ def learn_sequence(
         Variance of the weights of new outputs and inputs when a task has more of them
         than the one before: `Network.extend`; 0 keeps an exact closed form exact. The
         earlier tasks are then the leading block of the later ones. Dynamics with a
-        network only. They keep different hidden units, so that for a variance > 0 the
-        same `rng` gives each of them other new weights.
+        network only. Different dynamics keep different hidden units, so that for a
+        variance > 0 the same `rng` gives each of them other new weights.
     rng : int, SeedSequence, Generator, BitGenerator or None
         Root of the streams of a random `init` and of new weights.
     **keywords
