@@ -101,9 +101,9 @@ def two_level(network: Network, law: Law | tuple[float, float] | None = None) ->
     side = small.shape[0 if level > 0 else 1]
     at_level = np.count_nonzero(abs(x + level) <= abs(level) / 2)
     if square <= MOST_BLIND * level**2 and at_level < side:
-        # (PJ)^2 + lam PJ is the sum of (x + lam) q q^T J over the units, q their columns
-        # of Q: of one that is nearly balanced, a Jordan block of PJ at 0, its size counts
-        # and not x. But units at -lam that fill one side learn without it.
+        # (PJ)^2 + lam PJ is the sum of (x + lam) q q^T J over the units, q their
+        # columns of Q: of one that is nearly balanced, a Jordan block of PJ at 0, its
+        # size counts and not x. But units at -lam that fill one side learn without it.
         defects[used] = (np.maximum(abs(x), abs(level)) * abs(x + level))[used]
     defect = np.linalg.norm(defects)
     size = np.linalg.norm(x**2)
