@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 STATES = {"auto": 24, "dop853": 24, "splitting": 24, "etdrk4": 23}
 """Vectors as large as the layers that a method holds at its peak; 16 in others."""
 
-READ_OFF = ("auto", "splitting", "etdrk4")
-"""Methods that solve for few of many save points in a step."""
-
 
 def check(
     task: Task,
@@ -30,11 +27,10 @@ def check(
     """Refuse a run whose save points and workspace would not fit.
 
     The workspace as measured; beside states, output maps: those of the task, of the
-    cost, and of save points in a step, which are more where many are read off some.
+    cost, and of save points in a step.
     """
     word = np.dtype(precision).itemsize
-    maps = 33.0 if method in READ_OFF and points >= 60 else 17.0
-    workspace = STATES.get(method, 16) * state + maps * task.shape[0] * task.shape[1]
+    workspace = STATES.get(method, 16) * state + 17.0 * task.shape[0] * task.shape[1]
     validate.memory(
         f"a flow with {points} save points",
         points * (24.0 + 8.0 * top + word * kept) + word * workspace,
