@@ -1,6 +1,7 @@
 #include "linflow/closed_form.hpp"
 
 #include "linflow/linear_algebra.hpp"
+#include "linflow/products.hpp"
 
 #include <cmath>
 #include <utility>
@@ -32,8 +33,10 @@ public:
 
 private:
   void turn(const Matrix<Scalar>& frame, const Matrix<Scalar>& M, Matrix<Scalar>& out) {
-    half_.noalias() = frame * M;
-    out.noalias() = half_ * frame.transpose();
+    half_.setZero(M.rows(), M.cols());
+    add_product<Scalar>(Scalar(1), frame, M, half_);
+    out.setZero(M.rows(), M.cols());
+    add_product_nt<Scalar>(Scalar(1), half_, frame, out);
   }
 
   Matrix<Scalar> half_;

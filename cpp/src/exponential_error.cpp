@@ -1,6 +1,8 @@
 // What steps of exponential time differencing err.
 #include "linflow/exponential.hpp"
 
+#include "linflow/cholesky.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -34,11 +36,10 @@ bool InverseGrowth<Scalar>::compute(const GramFlow<Scalar>& flow,
   const auto a = A.topLeftCorner(modes, modes);
   growing_ = Scalar(0.5) * (C1.topLeftCorner(modes, modes) +
                             C2.topLeftCorner(modes, modes) + a + a.transpose());
-  llt_.compute(growing_);
-  if (llt_.info() != Eigen::Success) {
+  if (!Cholesky<Scalar>(growing_).positive_definite()) {
     return false;
   }
-  growing_ = llt_.matrixL();
+  growing_.template triangularView<Eigen::StrictlyUpper>().setZero();
   invert_lower<Scalar>(growing_);
   diagonal_ = growing_.colwise().squaredNorm().transpose();
   return true;

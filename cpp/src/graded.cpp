@@ -1,7 +1,7 @@
 #include "linflow/graded.hpp"
 
-#include <Eigen/Cholesky>
-#include <Eigen/QR>
+#include "linflow/cholesky.hpp"
+#include "linflow/linear_algebra.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -43,8 +43,7 @@ Graded<S> triangular(const Matrix<S>& rows, const Vector<S>& tolerance) {
   const Index k = std::min(n, r);
   Graded<S> out;
   { // Blocked, and right whenever every leading row is independent of those before.
-    const Matrix<S> packed =
-        Eigen::HouseholderQR<Matrix<S>>(rows.transpose()).matrixQR();
+    const Matrix<S> packed = triangularised<S>(rows.transpose());
     bool independent = true;
     for (Index i = 0; i < k; ++i)
       independent = independent && std::abs(packed(i, i)) > tolerance[i];
@@ -159,8 +158,11 @@ template <class S> void gram(const std::vector<Index>& first, GradedWorkspace<S>
     const Index b = std::min(kBlock, r - j);
     // Later columns start higher up; only rows that this block has can contribute.
     const Index f = first[j + b - 1];
-    ws.gram.block(j, j, r - j, b).noalias() =
-        ws.W.block(f, j, n - f, r - j).transpose() * ws.W.block(f, j, n - f, b);
+    ws.gram.block(j, j, r - j, b).setZero();
+    add_product_tn<S>(S(1),
+                      ws.W.block(f, j, n - f, r - j),
+                      ws.W.block(f, j, n - f, b),
+                      ws.gram.block(j, j, r - j, b));
   }
   ws.gram.diagonal().array() += (-2 * ws.scale.array()).exp();
 }
@@ -176,16 +178,17 @@ void solve(const Matrix<S>& C,
   for (Index j = 0; j < r; j += kBlock) {
     const Index b = std::min(kBlock, r - j);
     const Index f = first[j + b - 1];
-    ws.inverse.setIdentity(b, b);
-    C.block(j, j, b, b)
-        .template triangularView<Eigen::Lower>()
-        .solveInPlace(ws.inverse);
-    ws.panel.noalias() = ws.W.block(f, j, n - f, b) * ws.inverse.transpose();
+    ws.inverse = C.block(j, j, b, b).template triangularView<Eigen::Lower>();
+    invert_lower<S>(ws.inverse);
+    ws.panel.setZero(n - f, b);
+    add_product_nt<S>(S(1), ws.W.block(f, j, n - f, b), ws.inverse, ws.panel);
     ws.W.block(f, j, n - f, b) = ws.panel;
     const Index rest = r - j - b;
     if (rest > 0)
-      ws.W.block(f, j + b, n - f, rest).noalias() -=
-          ws.panel * C.block(j + b, j, rest, b).transpose();
+      add_product_nt<S>(S(-1),
+                        ws.panel,
+                        C.block(j + b, j, rest, b),
+                        ws.W.block(f, j + b, n - f, rest));
   }
 }
 
@@ -201,9 +204,9 @@ const std::vector<Index>& eliminate(const Graded<S>& factor,
   if (r == 0)
     return factor.first;
   gram(factor.first, ws);
-  Eigen::LLT<Eigen::Ref<Matrix<S>>> llt(ws.gram); // in place
+  const Cholesky<S> factor_of_gram(ws.gram);
   const S limit = 1000 * std::sqrt(std::numeric_limits<S>::epsilon()) * S(1e-2);
-  if (llt.info() == Eigen::Success && llt.rcond() > limit) {
+  if (factor_of_gram.positive_definite() && factor_of_gram.rcond() > limit) {
     solve<S>(ws.gram, factor.first, ws);
     return factor.first;
   }
@@ -213,9 +216,8 @@ const std::vector<Index>& eliminate(const Graded<S>& factor,
   Matrix<S> stack(n + k, k);
   stack.topRows(k) = Matrix<S>((-ws.scale.array()).exp().matrix().asDiagonal());
   stack.bottomRows(n) = ws.W;
-  const Matrix<S> packed = Eigen::HouseholderQR<Matrix<S>>(stack).matrixQR().topRows(k);
-  packed.template triangularView<Eigen::Upper>()
-      .template solveInPlace<Eigen::OnTheRight>(ws.W);
+  const Matrix<S> packed = triangularised<S>(std::move(stack)).topRows(k).transpose();
+  solve_right_transposed<S>(packed, ws.W);
   return ws.pivoted.first;
 }
 

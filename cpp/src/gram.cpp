@@ -1,8 +1,7 @@
 #include "linflow/gram.hpp"
 
+#include "linflow/cholesky.hpp"
 #include "linflow/linear_algebra.hpp"
-
-#include <Eigen/Cholesky>
 
 #include <algorithm>
 #include <cmath>
@@ -165,15 +164,16 @@ Matrix<Scalar> GramFlow<Scalar>::lower(const VectorIn<Scalar>& y) const {
 // By inverse iteration.
 template <class Scalar>
 double GramFlow<Scalar>::least_eigenvalue(const VectorIn<Scalar>& y) {
-  const Eigen::LLT<Matrix<Scalar>> llt(lower(y));
-  if (llt.info() != Eigen::Success) {
+  Matrix<Scalar> P = lower(y);
+  const Cholesky<Scalar> factor(P);
+  if (!factor.positive_definite()) {
     return 0.0;
   }
   Vector<Scalar> direction = unbiased_direction<Scalar>(d_in() + d_out());
   double inverse = 0.0;
   for (int i = 0; i < 5; ++i) {
     direction.normalize();
-    llt.solveInPlace(direction);
+    factor.solve(direction);
     inverse = static_cast<double>(direction.norm());
   }
   return 1.0 / inverse;
@@ -199,10 +199,9 @@ bool GramFlow<Scalar>::unpack(const VectorIn<Scalar>& y,
                               Matrix<Scalar>& X,
                               Matrix<Scalar>& Y) {
   const Matrix<Scalar> P = lower(y);
-  const Eigen::LLT<Matrix<Scalar>> llt(P);
-  Matrix<Scalar> L;
-  if (llt.info() == Eigen::Success && units >= P.rows()) {
-    L = llt.matrixL();
+  Matrix<Scalar> L = P;
+  if (units >= P.rows() && Cholesky<Scalar>(L).positive_definite()) {
+    L.template triangularView<Eigen::StrictlyUpper>().setZero();
   } else if (slack > 0.0 && y.allFinite()) {
     // The nearest P: pivots of LDLᵀ would magnify what is negative.
     SymmetricEigen<Scalar> eigen(P.rows());

@@ -77,6 +77,12 @@ SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A) {
           {}};
 }
 
+template <class Scalar> Matrix<Scalar> triangularised(Matrix<Scalar> A) {
+  return Eigen::HouseholderQR<Matrix<Scalar>>(A).matrixQR();
+}
+template Matrix<double> triangularised(Matrix<double>);
+template Matrix<float> triangularised(Matrix<float>);
+
 // Householder's reflections, gathered as Schreiber and Van Loan 1989 do.
 template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& columns) {
   const Index count = columns.cols();
@@ -158,10 +164,7 @@ Matrix<Scalar> times(const Matrix<Scalar>& Q,
                      bool transposed,
                      Matrix<Scalar> A) {
   if (made_of.empty()) {
-    Matrix<Scalar> out = Matrix<Scalar>::Zero(A.rows(), A.cols());
-    transposed ? add_product_tn<Scalar>(Scalar(1), Q, A, out)
-               : add_product<Scalar>(Scalar(1), Q, A, out);
-    return out;
+    return transposed ? multiply_tn<Scalar>(Q, A) : multiply<Scalar>(Q, A);
   }
   Matrix<Scalar> work(made_of.Y.cols(), A.cols());
   transposed ? made_of.transposed_from_left(A, work) : made_of.from_left(A, work);
@@ -173,9 +176,7 @@ template <class Scalar>
 Matrix<Scalar>
 after(const Matrix<Scalar>& Q, const Reflections<Scalar>& made_of, Matrix<Scalar> A) {
   if (made_of.empty()) {
-    Matrix<Scalar> out = Matrix<Scalar>::Zero(A.rows(), A.cols());
-    add_product<Scalar>(Scalar(1), A, Q, out);
-    return out;
+    return multiply<Scalar>(A, Q);
   }
   Matrix<Scalar> work(A.rows(), made_of.Y.cols());
   made_of.from_right(A, work);
@@ -212,32 +213,6 @@ template struct Reflections<double>;
 template struct Reflections<float>;
 template struct SingularVectors<double>;
 template struct SingularVectors<float>;
-
-// By halves, in place: half the time of Eigen's solver at 200.
-template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L) {
-  constexpr int small = 32;
-  const Index n = L.rows();
-  if (n <= small) {
-    using Small =
-        Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, 0, small, small>;
-    Small inverse = Small::Identity(n, n);
-    L.template triangularView<Eigen::Lower>().solveInPlace(inverse);
-    L = inverse;
-    return;
-  }
-  const Index half = (n / 2 + 7) / 8 * 8;
-  auto first = L.topLeftCorner(half, half);
-  auto last = L.bottomRightCorner(n - half, n - half);
-  auto below = L.bottomLeftCorner(n - half, half);
-  first.template triangularView<Eigen::Lower>()
-      .template solveInPlace<Eigen::OnTheRight>(below);
-  last.template triangularView<Eigen::Lower>().solveInPlace(below);
-  below *= Scalar(-1);
-  invert_lower<Scalar>(first);
-  invert_lower<Scalar>(last);
-}
-template void invert_lower<double>(Eigen::Ref<Matrix<double>>);
-template void invert_lower<float>(Eigen::Ref<Matrix<float>>);
 
 template <class Scalar> Vector<Scalar> unbiased_direction(Index size) {
   Vector<Scalar> direction(size);

@@ -1,6 +1,6 @@
 #include "linflow/riccati_start.hpp"
 
-#include <Eigen/Cholesky>
+#include "linflow/cholesky.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,13 @@ template <class S> std::pair<S, S> extremes(const Matrix<S>& symmetric) {
   return {std::max(values[0], S(0)), std::max(values[values.size() - 1], S(0))};
 }
 
+template <class S> Matrix<S> gram(const Matrix<S>& x) {
+  Matrix<S> out(x.rows(), x.rows());
+  gram_nt<S>(x, out);
+  mirror<S>(out);
+  return out;
+}
+
 } // namespace
 
 template <class S>
@@ -33,15 +40,13 @@ RiccatiStart<S>::RiccatiStart(std::shared_ptr<const Riccati<S>> flow,
   if (!X.allFinite() || !Y.allFinite())
     throw std::invalid_argument("the weights must be finite");
   const Index m = flow_->modes();
-  const Matrix<S> product =
-      Y * X.transpose(); // before rotating: keeps triangular zeros
-  a_ = flow_->U().transpose() * product * flow_->V();
+  // Before rotating: keeps triangular zeros.
+  const Matrix<S> product = multiply_nt<S>(Y, X);
+  a_ = multiply<S>(multiply_tn<S>(flow_->U(), product), flow_->V());
   g_ = a_;
   g_.diagonal().head(m) -= flow_->sigma();
-  const Matrix<S> x = flow_->V().transpose() * X;
-  const Matrix<S> y = flow_->U().transpose() * Y;
-  c1_ = x * x.transpose();
-  c2_ = y * y.transpose();
+  c1_ = gram<S>(multiply_tn<S>(flow_->V(), X));
+  c2_ = gram<S>(multiply_tn<S>(flow_->U(), Y));
   bounds();
 }
 
@@ -57,8 +62,8 @@ RiccatiStart<S>::RiccatiStart(std::shared_ptr<const Riccati<S>> flow,
   Matrix<S> x;
   Matrix<S> y;
   flow_->from_eigen(factor_.rows, x, y);
-  c1_ = x * x.transpose();
-  c2_ = y * y.transpose();
+  c1_ = gram<S>(x);
+  c2_ = gram<S>(y);
   bounds();
 }
 
@@ -68,11 +73,13 @@ template <class S> const Graded<S>& RiccatiStart<S>::factor() const {
       return; // it came with the state
     }
     Matrix<S> rows;
-    flow_->to_eigen(flow_->V().transpose() * X_, flow_->U().transpose() * Y_, rows);
+    flow_->to_eigen(
+        multiply_tn<S>(flow_->V(), X_), multiply_tn<S>(flow_->U(), Y_), rows);
     Matrix<S> sizes;
-    flow_->to_eigen_abs(flow_->V().cwiseAbs().transpose() * X_.cwiseAbs(),
-                        flow_->U().cwiseAbs().transpose() * Y_.cwiseAbs(),
-                        sizes);
+    const auto bound = [](const Matrix<S>& frame, const Matrix<S>& weights) {
+      return multiply_tn<S>(frame.cwiseAbs().eval(), weights.cwiseAbs().eval());
+    };
+    flow_->to_eigen_abs(bound(flow_->V(), X_), bound(flow_->U(), Y_), sizes);
     const Vector<S> noise =
         tolerance_ * std::numeric_limits<S>::epsilon() * sizes.rowwise().norm();
     factor_ = triangular<S>(rows, noise);
@@ -180,22 +187,24 @@ void RiccatiStart<S>::factors(S time,
       RiccatiState<S> now;
       const RiccatiRequest all{true, true, true, true};
       state(time, all, ws, now);
-      const Eigen::LLT<Matrix<S>> top(now.input_gram);
-      if (top.info() == Eigen::Success && top.rcond() > S(1e-4)) {
-        const Matrix<S> low =
-            top.matrixL().solve(now.product.transpose()).transpose(); // A L^{-T}
-        const Matrix<S> rest = now.output_gram - low * low.transpose();
-        const Eigen::LLT<Matrix<S>> bottom(rest);
-        if (bottom.info() == Eigen::Success && bottom.rcond() > S(1e-4)) {
+      Matrix<S>& top = now.input_gram;
+      if (const Cholesky<S> factor(top);
+          factor.positive_definite() && factor.rcond() > S(1e-4)) {
+        Matrix<S>& low = now.product; // A L^{-T}
+        solve_right_transposed<S>(top, low);
+        Matrix<S>& bottom = now.output_gram;
+        add_product_nt<S>(S(-1), low, low, bottom);
+        if (const Cholesky<S> rest(bottom);
+            rest.positive_definite() && rest.rcond() > S(1e-4)) {
           // In natural coordinates from the right: U, V applied to rows only.
           const Index n = flow_->size();
           Matrix<S> x = Matrix<S>::Zero(flow_->d_in(), n);
           Matrix<S> y(flow_->d_out(), n);
-          x.leftCols(flow_->d_in()) = Matrix<S>(top.matrixL());
+          x.leftCols(flow_->d_in()) = top.template triangularView<Eigen::Lower>();
           y.leftCols(flow_->d_in()) = low;
-          y.rightCols(flow_->d_out()) = Matrix<S>(bottom.matrixL());
-          X = flow_->V() * x;
-          Y = flow_->U() * y;
+          y.rightCols(flow_->d_out()) = bottom.template triangularView<Eigen::Lower>();
+          X = multiply<S>(flow_->V(), x);
+          Y = multiply<S>(flow_->U(), y);
           return;
         }
       }
@@ -208,8 +217,8 @@ void RiccatiStart<S>::factors(S time,
   const Index r = flow_->mu() > 0 ? x.cols() : std::max(x.cols(), columns_);
   X.setZero(flow_->d_in(), r);
   Y.setZero(flow_->d_out(), r);
-  X.leftCols(x.cols()).noalias() = flow_->V() * x;
-  Y.leftCols(y.cols()).noalias() = flow_->U() * y;
+  add_product<S>(S(1), flow_->V(), x, X.leftCols(x.cols()));
+  add_product<S>(S(1), flow_->U(), y, Y.leftCols(y.cols()));
 }
 
 template class RiccatiStart<double>;

@@ -1,7 +1,7 @@
 // States of a RiccatiStart: the two evaluations and the loop over times.
 #include "linflow/riccati_start.hpp"
 
-#include <Eigen/Cholesky>
+#include "linflow/cholesky.hpp"
 
 #include <stdexcept>
 
@@ -33,20 +33,21 @@ void RiccatiStart<S>::residual(RiccatiWorkspace<S>& ws,
   ws.k22 = c2_;
   ws.k22.diagonal() += N2;
   ws.k22.diagonal().array() -= half;
-  Eigen::LLT<Eigen::Ref<Matrix<S>>> k22(ws.k22);
+  const Cholesky<S> k22(ws.k22);
   ws.half = g_;
-  k22.matrixL().solveInPlace(ws.half);
+  solve_left<S>(ws.k22, ws.half);
   ws.schur = c1_;
   ws.schur.diagonal() += N1;
   ws.schur.diagonal().array() += half;
-  ws.schur.template selfadjointView<Eigen::Lower>().rankUpdate(ws.half.transpose(),
-                                                               S(-1));
-  Eigen::LLT<Eigen::Ref<Matrix<S>>> schur(ws.schur);
-  if (k22.info() != Eigen::Success || schur.info() != Eigen::Success)
+  ws.left.resize(d1, d1);
+  gram_tn<S>(ws.half, ws.left);
+  ws.schur.template triangularView<Eigen::Lower>() -= ws.left;
+  const Cholesky<S> schur(ws.schur);
+  if (!k22.positive_definite() || !schur.positive_definite())
     throw std::runtime_error("riccati: a positive definite block was not");
-  k22.matrixU().solveInPlace(ws.half);
-  schur.matrixU().template solveInPlace<Eigen::OnTheRight>(ws.half);
-  schur.matrixL().template solveInPlace<Eigen::OnTheRight>(ws.half);
+  solve_left_transposed<S>(ws.k22, ws.half);
+  solve_right_transposed<S>(ws.schur, ws.half);
+  solve_right<S>(ws.schur, ws.half);
   // ws.half = core = K22^{-1} G(0) H^{-1} = -(K^{-1})_21.
   out.product = h2.asDiagonal() * ws.half * h1.asDiagonal();
   // P = F + R tanh + sech (P0 - F) K^{-1} h, diagonal blocks; no 1/t left in it.
@@ -54,9 +55,9 @@ void RiccatiStart<S>::residual(RiccatiWorkspace<S>& ws,
     const Vector<S> sech = spread(ws.rates.sech, d1);
     ws.left = c1_;
     ws.left.diagonal().array() += half;
-    schur.matrixU().template solveInPlace<Eigen::OnTheRight>(ws.left);
-    schur.matrixL().template solveInPlace<Eigen::OnTheRight>(ws.left);
-    ws.left.noalias() -= g_.transpose() * ws.half;
+    solve_right_transposed<S>(ws.schur, ws.left);
+    solve_right<S>(ws.schur, ws.left);
+    add_product_tn<S>(S(-1), g_, ws.half, ws.left);
     out.input_gram = sech.asDiagonal() * ws.left * h1.asDiagonal();
     out.input_gram.diagonal().array() += spread(ws.rates.rtanh, d1).array() - half;
     ws.left = out.input_gram.transpose();
@@ -66,13 +67,14 @@ void RiccatiStart<S>::residual(RiccatiWorkspace<S>& ws,
     const Vector<S> sech = spread(ws.rates.sech, d2);
     // (K^{-1})_22 = (I + core G0^T) K22^{-1}
     ws.right.setIdentity(d2, d2);
-    ws.right.noalias() += ws.half * g_.transpose();
-    k22.matrixU().template solveInPlace<Eigen::OnTheRight>(ws.right);
-    k22.matrixL().template solveInPlace<Eigen::OnTheRight>(ws.right);
+    add_product_nt<S>(S(1), ws.half, g_, ws.right);
+    solve_right_transposed<S>(ws.k22, ws.right);
+    solve_right<S>(ws.k22, ws.right);
     ws.left = c2_;
     ws.left.diagonal().array() -= half;
-    out.output_gram.noalias() = ws.left * ws.right;
-    out.output_gram.noalias() -= g_ * ws.half.transpose();
+    out.output_gram.setZero(d2, d2);
+    add_product<S>(S(1), ws.left, ws.right, out.output_gram);
+    add_product_nt<S>(S(-1), g_, ws.half, out.output_gram);
     out.output_gram = sech.asDiagonal() * out.output_gram * h2.asDiagonal();
     out.output_gram.diagonal().array() += spread(ws.rates.rtanh, d2).array() + half;
     ws.left = out.output_gram.transpose();
@@ -88,15 +90,20 @@ const std::vector<Index>& RiccatiStart<S>::graded(RiccatiWorkspace<S>& ws,
   ws.graded.W.array().colwise() *= ws.rates.decay.array();
   flow_->from_eigen(ws.graded.W, ws.x, ws.y);
   flow_->source_blocks(ws.rates.source, ws.diagonal_in, ws.diagonal_out, ws.cross);
-  out.product.noalias() = ws.y * ws.x.transpose();
-  const Index m = flow_->modes();
-  out.product.diagonal().head(m) += ws.cross;
+  out.product.setZero(flow_->d_out(), flow_->d_in());
+  add_product_nt<S>(S(1), ws.y, ws.x, out.product);
+  out.product.diagonal().head(flow_->modes()) += ws.cross;
+  const auto gram = [](const Matrix<S>& x, Matrix<S>& P) {
+    P.resize(x.rows(), x.rows());
+    gram_nt<S>(x, P);
+    mirror<S>(P);
+  };
   if (request.input_gram) {
-    out.input_gram.noalias() = ws.x * ws.x.transpose();
+    gram(ws.x, out.input_gram);
     out.input_gram.diagonal() += ws.diagonal_in;
   }
   if (request.output_gram) {
-    out.output_gram.noalias() = ws.y * ws.y.transpose();
+    gram(ws.y, out.output_gram);
     out.output_gram.diagonal() += ws.diagonal_out;
   }
   return first;
@@ -109,8 +116,10 @@ void RiccatiStart<S>::finish(const RiccatiRequest& request,
   if (request.singular_basis)
     return;
   const auto rotate = [&](const Matrix<S>& left, Matrix<S>& a, const Matrix<S>& right) {
-    ws.left.noalias() = left * a;
-    a.noalias() = ws.left * right.transpose();
+    ws.left.setZero(a.rows(), a.cols());
+    add_product<S>(S(1), left, a, ws.left);
+    a.setZero();
+    add_product_nt<S>(S(1), ws.left, right, a);
   };
   if (request.product)
     rotate(flow_->U(), out.product, flow_->V());

@@ -1,6 +1,6 @@
 #include "linflow/splitting.hpp"
 
-#include <Eigen/Cholesky>
+#include "linflow/cholesky.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -47,39 +47,39 @@ bool SplittingMethod<Scalar>::riccati(double time,
   riccati_.rates(static_cast<Scalar>(time), rates_);
   k22_ = C2;
   k22_.diagonal() += spread<Scalar>(rates_.N, d_out, -half);
-  const Eigen::LLT<Eigen::Ref<Matrix<Scalar>>> lower22(k22_);
-  cross_ = A.transpose(); // of G: Eigen solves from the right in half the time
+  const Cholesky<Scalar> lower22(k22_);
+  cross_ = A.transpose(); // of G
   cross_.diagonal() -= riccati_.sigma();
-  lower22.matrixU().template solveInPlace<Eigen::OnTheRight>(cross_);
+  solve_right_transposed<Scalar>(k22_, cross_);
   k11_.resize(d_in, d_in);
   gram_nt<Scalar>(cross_, k11_);
   k11_ = C1 - k11_; // the lower triangle counts
   k11_.diagonal() += spread<Scalar>(rates_.N, d_in, half);
-  const Eigen::LLT<Eigen::Ref<Matrix<Scalar>>> lower11(k11_);
-  if (lower22.info() != Eigen::Success || lower11.info() != Eigen::Success) {
+  const Cholesky<Scalar> lower11(k11_);
+  if (!lower22.positive_definite() || !lower11.positive_definite()) {
     return false;
   }
-  lower22.matrixL().template solveInPlace<Eigen::OnTheRight>(cross_); // (K22⁻¹G)ᵀ
+  solve_right<Scalar>(k22_, cross_); // (K22⁻¹G)ᵀ
   const Vector<Scalar> h_in = spread<Scalar>(rates_.h, d_in);
   const Vector<Scalar> h_out = spread<Scalar>(rates_.h, d_out);
   if (product_only) {
     core_ = cross_.transpose();
-    lower11.matrixU().template solveInPlace<Eigen::OnTheRight>(core_);
-    lower11.matrixL().template solveInPlace<Eigen::OnTheRight>(core_);
+    solve_right_transposed<Scalar>(k11_, core_);
+    solve_right<Scalar>(k11_, core_);
     A = h_out.asDiagonal() * core_ * h_in.asDiagonal();
     A.diagonal() += riccati_.sigma();
     return true;
   }
-  const auto invert = [this](const auto& lower, Matrix<Scalar>& K) {
-    inverse_ = lower.matrixL();
+  const auto invert = [this](Matrix<Scalar>& K) { // from its factor
+    inverse_ = K.template triangularView<Eigen::Lower>();
     invert_lower<Scalar>(inverse_);
     gram_tn<Scalar>(inverse_, K);
     mirror<Scalar>(K);
   };
-  invert(lower11, k11_);
+  invert(k11_);
   core_.setZero(d_out, d_in);
   add_product_tn<Scalar>(Scalar(1), cross_, k11_, core_);
-  invert(lower22, k22_);
+  invert(k22_);
   add_product<Scalar>(Scalar(1), core_, cross_, k22_);
   A = h_out.asDiagonal() * core_ * h_in.asDiagonal();
   A.diagonal() += riccati_.sigma();
@@ -109,7 +109,8 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
   outputs_ = std::make_unique<SymmetricEigen<Scalar>>(C2.rows());
   inputs_->compute(C1);
   outputs_->compute(C2);
-  left_ = outputs_->vectors().transpose() * cross_ * inputs_->vectors();
+  left_ = multiply<Scalar>(multiply_tn<Scalar>(outputs_->vectors(), cross_),
+                           inputs_->vectors());
   core_.resize(left_.rows(), left_.cols());
   linear(std::numeric_limits<double>::infinity(), core_, true); // cross_ = I
   const Index m = riccati_.modes();

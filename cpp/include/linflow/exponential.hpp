@@ -30,8 +30,6 @@
 #include "linflow/nodes.hpp"
 #include "linflow/phi_functions.hpp"
 
-#include <Eigen/Cholesky>
-
 #include <algorithm>
 #include <vector>
 
@@ -47,7 +45,6 @@ public:
 
 private:
   Matrix<Scalar> growing_;
-  Eigen::LLT<Matrix<Scalar>> llt_;
   Vector<Scalar> diagonal_;
 };
 

@@ -22,6 +22,9 @@ private:
   Eigen::SelfAdjointEigenSolver<Matrix<Scalar>> solver_;
 };
 
+// Householder's QR: R in the upper triangle, something else below it.
+template <class Scalar> Matrix<Scalar> triangularised(Matrix<Scalar> A);
+
 // Q = (1 − Z Yᵀ) diag(signs), orthogonal, of few reflections: what is done with it
 // costs a multiple of their number only. Empty where there are none.
 template <class Scalar> struct Reflections {
@@ -62,9 +65,6 @@ template <class Scalar> struct SingularVectors {
 };
 template <class Scalar>
 SingularVectors<Scalar> singular_vectors(const Matrix<Scalar>& A);
-
-// L ← L⁻¹ for a lower triangular matrix whose upper triangle is zero.
-template <class Scalar> void invert_lower(Eigen::Ref<Matrix<Scalar>> L);
 
 // A direction that no symmetry makes orthogonal to anything.
 template <class Scalar> Vector<Scalar> unbiased_direction(Index size);

@@ -1,7 +1,7 @@
 // Matrix products, compiled once for all their users.
 //
 // A product expression of Eigen costs seconds of compile time wherever it stands; here
-// each stands once. All add to C, make no temporary, and take blocks of columns.
+// each stands once. They make no temporary, and take blocks of columns.
 #pragma once
 
 #include "linflow/types.hpp"
@@ -30,6 +30,12 @@ void add_product_nt(Scalar alpha,
                     const ConstBlock<Scalar>& A,
                     const ConstBlock<Scalar>& B,
                     Block<Scalar> C);
+template <class Scalar> // A B
+Matrix<Scalar> multiply(const ConstBlock<Scalar>& A, const ConstBlock<Scalar>& B);
+template <class Scalar> // Aᵀ B
+Matrix<Scalar> multiply_tn(const ConstBlock<Scalar>& A, const ConstBlock<Scalar>& B);
+template <class Scalar> // A Bᵀ
+Matrix<Scalar> multiply_nt(const ConstBlock<Scalar>& A, const ConstBlock<Scalar>& B);
 template <class Scalar> // lower triangle of C = A Aᵀ
 void gram_nt(const ConstBlock<Scalar>& A, Block<Scalar> C);
 template <class Scalar> // lower triangle of C = Aᵀ A
