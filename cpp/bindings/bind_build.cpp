@@ -43,9 +43,10 @@ py::dict build_info() {
 
 // libgomp's threads do not survive a fork, and the child's next parallel region would
 // wait for them for ever. Giving them up just before the fork cures it; they come back
-// with the next region.
+// with the next region. LLVM's runtime starts anew in the child by itself, and fails
+// there if it was paused.
 void before_fork() {
-#if defined(_OPENMP) && (_OPENMP >= 201811 || __GNUC__ >= 9)
+#if defined(_OPENMP) && !defined(__clang__) && (_OPENMP >= 201811 || __GNUC__ >= 9)
   omp_pause_resource_all(omp_pause_hard);
 #endif
 }

@@ -8,17 +8,34 @@ namespace py = pybind11;
 
 namespace {
 
+#if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+// By features, as Clang before 18 does not know the levels by name. Those that are not
+// asked for (LZCNT, F16C, MOVBE, ...) come with these in every processor.
+bool supports_level(char level) {
+  __builtin_cpu_init();
+  switch (level) {
+  case '2':
+    return __builtin_cpu_supports("ssse3") != 0 &&
+           __builtin_cpu_supports("sse4.2") != 0 &&
+           __builtin_cpu_supports("popcnt") != 0;
+  case '3':
+    return supports_level('2') && __builtin_cpu_supports("avx2") != 0 &&
+           __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("bmi2") != 0 &&
+           __builtin_cpu_supports("fma") != 0;
+  default:
+    return supports_level('3') && __builtin_cpu_supports("avx512f") != 0 &&
+           __builtin_cpu_supports("avx512bw") != 0 &&
+           __builtin_cpu_supports("avx512cd") != 0 &&
+           __builtin_cpu_supports("avx512dq") != 0 &&
+           __builtin_cpu_supports("avx512vl") != 0;
+  }
+}
+#endif
+
 bool supported(const std::string& variant) {
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
-  __builtin_cpu_init();
-  if (variant == "v2") {
-    return __builtin_cpu_supports("x86-64-v2") != 0;
-  }
-  if (variant == "v3") {
-    return __builtin_cpu_supports("x86-64-v3") != 0;
-  }
-  if (variant == "v4") {
-    return __builtin_cpu_supports("x86-64-v4") != 0;
+  if (variant == "v2" || variant == "v3" || variant == "v4") {
+    return supports_level(variant[1]);
   }
 #endif
   return variant == "generic" || variant == "native";

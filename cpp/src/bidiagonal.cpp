@@ -13,7 +13,7 @@ constexpr Index kPanel = 16;
 constexpr Index kSmall = 24; // below, calls cost more than the cache misses they save
 
 // Makes x the reflector v (v_0 = 1) with (I − tau v vᵀ) x = beta e_0; returns tau.
-double reflector(Eigen::Ref<Vector<double>> x, double& beta) {
+double reflector(VectorOut<double> x, double& beta) {
   const double head = x[0];
   const double tail = x.tail(x.size() - 1).squaredNorm();
   if (tail == 0.0) {

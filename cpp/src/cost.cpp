@@ -66,7 +66,7 @@ Errors QuadraticCost<Scalar>::errors(const Matrix<Scalar>& A, const Matrix<Scala
 }
 
 template <class Scalar>
-Errors QuadraticCost<Scalar>::errors(const Eigen::Ref<const Matrix<Scalar>>& A) const {
+Errors QuadraticCost<Scalar>::errors(const ConstBlock<Scalar>& A) const {
   Errors out{0.0, data_.truth ? 0.0 : kNaN};
   for (Index j = 0; j < A.cols(); ++j) {
     out.train += static_cast<double>((A.col(j) - data_.target.col(j)).squaredNorm());

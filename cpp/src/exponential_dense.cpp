@@ -156,7 +156,7 @@ void ExponentialMethod<Scalar>::expect(const Step<Scalar>& step,
 template <class Scalar>
 void ExponentialMethod<Scalar>::interpolate(const Step<Scalar>& step,
                                             std::span<const double> thetas,
-                                            Eigen::Ref<Matrix<Scalar>> out) {
+                                            Block<Scalar> out) {
   const bool whole = out.rows() > flow_.visible();
   const bool ready = nodes_.ready() && !whole;
   if (ready) {
@@ -185,7 +185,7 @@ void ExponentialMethod<Scalar>::interpolate(const Step<Scalar>& step,
   template void ExponentialMethod<Scalar>::expect(                                     \
       const Step<Scalar>&, std::span<const double>, double);                           \
   template void ExponentialMethod<Scalar>::interpolate(                                \
-      const Step<Scalar>&, std::span<const double>, Eigen::Ref<Matrix<Scalar>>);
+      const Step<Scalar>&, std::span<const double>, Block<Scalar>);
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)
 #undef LINFLOW_INSTANTIATE

@@ -112,8 +112,7 @@ template <class Scalar> Matrix<Scalar> Reflections<Scalar>::matrix() const {
 }
 
 template <class Scalar>
-void Reflections<Scalar>::from_left(Eigen::Ref<Matrix<Scalar>> A,
-                                    Matrix<Scalar>& work) const {
+void Reflections<Scalar>::from_left(Block<Scalar> A, Matrix<Scalar>& work) const {
   const Index count = Y.cols();
   A.topRows(count) = signs.asDiagonal() * A.topRows(count);
   auto met = work.topLeftCorner(count, A.cols());
@@ -123,7 +122,7 @@ void Reflections<Scalar>::from_left(Eigen::Ref<Matrix<Scalar>> A,
 }
 
 template <class Scalar>
-void Reflections<Scalar>::transposed_from_right(Eigen::Ref<Matrix<Scalar>> A,
+void Reflections<Scalar>::transposed_from_right(Block<Scalar> A,
                                                 Matrix<Scalar>& work) const {
   const Index count = Y.cols();
   A.leftCols(count) *= signs.asDiagonal();
@@ -134,7 +133,7 @@ void Reflections<Scalar>::transposed_from_right(Eigen::Ref<Matrix<Scalar>> A,
 }
 
 template <class Scalar>
-void Reflections<Scalar>::transposed_from_left(Eigen::Ref<Matrix<Scalar>> A,
+void Reflections<Scalar>::transposed_from_left(Block<Scalar> A,
                                                Matrix<Scalar>& work) const {
   const Index count = Y.cols();
   auto met = work.topLeftCorner(count, A.cols());
@@ -145,8 +144,7 @@ void Reflections<Scalar>::transposed_from_left(Eigen::Ref<Matrix<Scalar>> A,
 }
 
 template <class Scalar>
-void Reflections<Scalar>::from_right(Eigen::Ref<Matrix<Scalar>> A,
-                                     Matrix<Scalar>& work) const {
+void Reflections<Scalar>::from_right(Block<Scalar> A, Matrix<Scalar>& work) const {
   const Index count = Y.cols();
   auto met = work.topLeftCorner(A.rows(), count);
   met.setZero();
@@ -223,7 +221,7 @@ template <class Scalar> Vector<Scalar> unbiased_direction(Index size) {
 }
 
 template <class Scalar>
-double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
+double operator_norm(const ConstBlock<Scalar>& M,
                      Vector<Scalar>& direction,
                      Vector<Scalar>& image) {
   double square = 0.0;
@@ -246,12 +244,10 @@ double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
 
 template Vector<double> unbiased_direction<double>(Index);
 template Vector<float> unbiased_direction<float>(Index);
-template double operator_norm<double>(const Eigen::Ref<const Matrix<double>>&,
-                                      Vector<double>&,
-                                      Vector<double>&);
-template double operator_norm<float>(const Eigen::Ref<const Matrix<float>>&,
-                                     Vector<float>&,
-                                     Vector<float>&);
+template double
+operator_norm<double>(const ConstBlock<double>&, Vector<double>&, Vector<double>&);
+template double
+operator_norm<float>(const ConstBlock<float>&, Vector<float>&, Vector<float>&);
 template SingularVectors<double> singular_vectors<double>(const Matrix<double>&);
 template SingularVectors<float> singular_vectors<float>(const Matrix<float>&);
 

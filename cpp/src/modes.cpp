@@ -132,7 +132,7 @@ void mode_curves(const Vector<S>& times,
                  const Vector<S>& s0,
                  const Vector<S>& target,
                  const Vector<S>& kappa,
-                 Eigen::Ref<Matrix<S>> out) {
+                 Block<S> out) {
   if (s0.size() != target.size() || s0.size() != kappa.size() ||
       out.rows() != times.size() || out.cols() != s0.size())
     throw std::invalid_argument(
@@ -157,7 +157,7 @@ void mode_curves(const Vector<S>& times,
                                const Vector<S>&,                                       \
                                const Vector<S>&,                                       \
                                const Vector<S>&,                                       \
-                               Eigen::Ref<Matrix<S>>);
+                               Block<S>);
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)
 #undef LINFLOW_INSTANTIATE

@@ -74,8 +74,8 @@ void draw_gaussian(Pcg64& stream,
                    double width,
                    double variance1,
                    double variance2,
-                   Eigen::Ref<Matrix<Scalar>> X,
-                   Eigen::Ref<Matrix<Scalar>> Y) {
+                   Block<Scalar> X,
+                   Block<Scalar> Y) {
   const Index r = X.cols();
   if (r != hidden_units(width, X.rows(), Y.rows()) || Y.cols() != r) {
     throw std::invalid_argument(
@@ -112,17 +112,9 @@ Compressed compress(const Matrix<double>& W1, const Matrix<double>& W2) {
   return out;
 }
 
-template void draw_gaussian<double>(Pcg64&,
-                                    double,
-                                    double,
-                                    double,
-                                    Eigen::Ref<Matrix<double>>,
-                                    Eigen::Ref<Matrix<double>>);
-template void draw_gaussian<float>(Pcg64&,
-                                   double,
-                                   double,
-                                   double,
-                                   Eigen::Ref<Matrix<float>>,
-                                   Eigen::Ref<Matrix<float>>);
+template void
+draw_gaussian<double>(Pcg64&, double, double, double, Block<double>, Block<double>);
+template void
+draw_gaussian<float>(Pcg64&, double, double, double, Block<float>, Block<float>);
 
 } // namespace linflow

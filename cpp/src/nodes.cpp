@@ -38,7 +38,7 @@ template <class Scalar> double NodeInterpolation<Scalar>::node(int k) {
 template <class Scalar>
 void NodeInterpolation<Scalar>::evaluate(std::span<const double> thetas,
                                          int level,
-                                         Eigen::Ref<Matrix<Scalar>> out) {
+                                         Block<Scalar> out) {
   const int nodes = count(level);
   const int stride = (kMost - 1) >> level;
   weights_.resize(nodes, static_cast<Index>(thetas.size()));

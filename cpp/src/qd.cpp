@@ -122,7 +122,7 @@ void BidiagonalValues::reverse(Index first, Index last) {
 
 void BidiagonalValues::compute(std::span<const double> diagonal,
                                std::span<const double> superdiagonal,
-                               Eigen::Ref<Vector<double>> values) {
+                               VectorOut<double> values) {
   const auto n = static_cast<Index>(diagonal.size());
   if (diagonal.size() > q_.size() || values.size() != n ||
       (n > 0 && superdiagonal.size() + 1 < diagonal.size())) {

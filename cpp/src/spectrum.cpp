@@ -15,8 +15,7 @@ void append(std::vector<double>& to, const double* from, Index count) {
 } // namespace
 
 template <class Scalar>
-void Spectrum<Scalar>::singular_values(const Matrix<Scalar>& A,
-                                       Eigen::Ref<Vector<double>> top) {
+void Spectrum<Scalar>::singular_values(const Matrix<Scalar>& A, VectorOut<double> top) {
   if (top.size() > all_.values().size()) {
     throw std::invalid_argument("singular_values: top does not fit the workspace");
   }

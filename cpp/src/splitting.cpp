@@ -126,9 +126,7 @@ bool SplittingMethod<Scalar>::finishes(const Step<Scalar>& step, double toleranc
 }
 
 template <class Scalar>
-void SplittingMethod<Scalar>::linear(double time,
-                                     Eigen::Ref<Matrix<Scalar>> out,
-                                     bool integral) {
+void SplittingMethod<Scalar>::linear(double time, Block<Scalar> out, bool integral) {
   core_.resize(left_.rows(), left_.cols());
   cross_.resize(left_.rows(), left_.cols());
   for (Index j = 0; j < left_.cols(); ++j) {
@@ -263,7 +261,7 @@ void SplittingMethod<Scalar>::early_correction(const Step<Scalar>& step,
 template <class Scalar>
 bool SplittingMethod<Scalar>::look(const Step<Scalar>& step,
                                    double theta,
-                                   Eigen::Ref<Vector<Scalar>> A) {
+                                   VectorOut<Scalar> A) {
   if (last_) {
     linear(theta * step.h, A.reshaped(left_.rows(), left_.cols()), false);
     return true;
@@ -293,7 +291,7 @@ void SplittingMethod<Scalar>::expect(const Step<Scalar>& step,
   nodes_.reserve(shown);
   nodes_.value(0) = step.y.head(shown);
   nodes_.value(1) = step.next.head(shown);
-  const auto solve = [&](double theta, Eigen::Ref<Vector<Scalar>> A) {
+  const auto solve = [&](double theta, VectorOut<Scalar> A) {
     return look(step, theta, A);
   };
   if (last_) {
@@ -307,7 +305,7 @@ void SplittingMethod<Scalar>::expect(const Step<Scalar>& step,
 template <class Scalar>
 void SplittingMethod<Scalar>::interpolate(const Step<Scalar>& step,
                                           std::span<const double> thetas,
-                                          Eigen::Ref<Matrix<Scalar>> out) {
+                                          Block<Scalar> out) {
   if (nodes_.ready()) {
     nodes_.evaluate(thetas, out);
     return;

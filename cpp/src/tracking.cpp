@@ -20,7 +20,7 @@ ModeTracker::ModeTracker(Index rows, Index cols, Index top)
       U_(rows, top), V_(cols, top), next_U_(rows, top), next_V_(cols, top),
       left_(top, top), right_(top, top), cost_(top, top) {}
 
-void ModeTracker::update(const Eigen::Ref<const Vector<double>>& values,
+void ModeTracker::update(const VectorIn<double>& values,
                          const ConstBlock<double>& U,
                          const ConstBlock<double>& V) {
   const Index n = values_.size();
@@ -79,7 +79,7 @@ void ModeTracker::update(const Eigen::Ref<const Vector<double>>& values,
 // Turns the new vectors first..last within their subspace so that they are nearest to
 // the followed ones, R = C (CᵀC)^{-1/2} with C the mean of both sides' overlaps; the
 // values go to the modes in the order of the turned diagonal.
-void ModeTracker::rotate_cluster(const Eigen::Ref<const Vector<double>>& values,
+void ModeTracker::rotate_cluster(const VectorIn<double>& values,
                                  Index first,
                                  Index last) {
   const Index g = last - first + 1;

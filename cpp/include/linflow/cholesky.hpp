@@ -17,7 +17,7 @@ public:
   void solve(Vector<Scalar>& b) const; // b ← M⁻¹b
 
 private:
-  Eigen::LLT<Eigen::Ref<Matrix<Scalar>>> llt_;
+  Eigen::LLT<Block<Scalar>> llt_;
 };
 
 // By L, the lower triangle of a matrix whose upper one is not read. Eigen solves from

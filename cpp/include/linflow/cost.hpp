@@ -62,7 +62,7 @@ public:
   void gradient(const Matrix<Scalar>& A, Matrix<Scalar>& G) override;
   Errors errors(const Matrix<Scalar>& A, const Matrix<Scalar>& G) override;
   // Of the plain cost, without a gradient.
-  [[nodiscard]] Errors errors(const Eigen::Ref<const Matrix<Scalar>>& A) const;
+  [[nodiscard]] Errors errors(const ConstBlock<Scalar>& A) const;
   [[nodiscard]] double curvature() const override { return data_.curvature; }
   [[nodiscard]] const Matrix<Scalar>& target() const { return data_.target; }
   [[nodiscard]] const QuadraticData<Scalar>& data() const { return data_; }

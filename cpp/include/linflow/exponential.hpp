@@ -66,7 +66,7 @@ public:
               double tolerance) override;
   void interpolate(const Step<Scalar>& step,
                    std::span<const double> thetas,
-                   Eigen::Ref<Matrix<Scalar>> out) override;
+                   Block<Scalar> out) override;
 
 private:
   using Column = typename PhiFunctions<Scalar>::Column;

@@ -35,11 +35,11 @@ template <class Scalar> struct Reflections {
   [[nodiscard]] bool empty() const { return Y.size() == 0; }
   [[nodiscard]] Matrix<Scalar> matrix() const;
   // A ← QA or A ← AQᵀ; `work` is at least as large as A.
-  void from_left(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
-  void transposed_from_right(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+  void from_left(Block<Scalar> A, Matrix<Scalar>& work) const;
+  void transposed_from_right(Block<Scalar> A, Matrix<Scalar>& work) const;
   // A ← QᵀA or A ← AQ.
-  void transposed_from_left(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
-  void from_right(Eigen::Ref<Matrix<Scalar>> A, Matrix<Scalar>& work) const;
+  void transposed_from_left(Block<Scalar> A, Matrix<Scalar>& work) const;
+  void from_right(Block<Scalar> A, Matrix<Scalar>& work) const;
 };
 // The one whose first columns are these, which are orthonormal.
 template <class Scalar> Reflections<Scalar> completed(const Matrix<Scalar>& columns);
@@ -72,7 +72,7 @@ template <class Scalar> Vector<Scalar> unbiased_direction(Index size);
 // ‖M‖_op by power iteration from a kept direction (columns of M; `image`: its rows),
 // from below; 5 % are added for iterations that end early.
 template <class Scalar>
-double operator_norm(const Eigen::Ref<const Matrix<Scalar>>& M,
+double operator_norm(const ConstBlock<Scalar>& M,
                      Vector<Scalar>& direction,
                      Vector<Scalar>& image);
 

@@ -28,6 +28,6 @@ void mode_curves(const Vector<S>& times,
                  const Vector<S>& s0,
                  const Vector<S>& target,
                  const Vector<S>& kappa,
-                 Eigen::Ref<Matrix<S>> out);
+                 Block<S> out);
 
 } // namespace linflow

@@ -60,8 +60,8 @@ void draw_gaussian(Pcg64& stream,
                    double width,
                    double variance1,
                    double variance2,
-                   Eigen::Ref<Matrix<Scalar>> X,
-                   Eigen::Ref<Matrix<Scalar>> Y);
+                   Block<Scalar> X,
+                   Block<Scalar> Y);
 
 // Given weights, compressed by an LQ factorisation Q = L·basisᵀ: X and Y are the rows
 // of L (n×r, lower trapezoidal), basis (w×r) has orthonormal columns, and W1 =

@@ -51,9 +51,8 @@ public:
   [[nodiscard]] auto check(int k) { return checks_.col(k); }
 
   // The polynomial through the nodes of a level, a column for each theta.
-  void
-  evaluate(std::span<const double> thetas, int level, Eigen::Ref<Matrix<Scalar>> out);
-  void evaluate(std::span<const double> thetas, Eigen::Ref<Matrix<Scalar>> out) {
+  void evaluate(std::span<const double> thetas, int level, Block<Scalar> out);
+  void evaluate(std::span<const double> thetas, Block<Scalar> out) {
     evaluate(thetas, level_, out);
   }
 

@@ -8,11 +8,6 @@
 
 namespace linflow {
 
-template <class Scalar>
-using ConstBlock = Eigen::Ref<const Matrix<Scalar>, 0, Eigen::OuterStride<>>;
-template <class Scalar>
-using Block = Eigen::Ref<Matrix<Scalar>, 0, Eigen::OuterStride<>>;
-
 // To be called with the scalar named, add_product<Scalar>(…), so that matrices and
 // blocks convert.
 template <class Scalar> // C += α A B

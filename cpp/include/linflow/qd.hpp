@@ -22,7 +22,7 @@ public:
   // superdiagonal (n − 1), both finite. Signs do not matter.
   void compute(std::span<const double> diagonal,
                std::span<const double> superdiagonal,
-               Eigen::Ref<Vector<double>> values);
+               VectorOut<double> values);
 
 private:
   // What one transform says about where the smallest eigenvalue is: the last three

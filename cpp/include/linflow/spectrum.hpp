@@ -21,7 +21,7 @@ public:
   Spectrum(Index d_out, Index d_in) : all_(d_out, d_in) {}
 
   // The `top` largest singular values, descending. A that is not finite gives NaN.
-  void singular_values(const Matrix<Scalar>& A, Eigen::Ref<Vector<double>> top);
+  void singular_values(const Matrix<Scalar>& A, VectorOut<double> top);
   RankSummary rank_summary(const Matrix<Scalar>& A);
 
 private:

@@ -57,7 +57,7 @@ public:
   // The leading entries of states: A.
   void interpolate(const Step<Scalar>& step,
                    std::span<const double> thetas,
-                   Eigen::Ref<Matrix<Scalar>> out) override;
+                   Block<Scalar> out) override;
 
 private:
   // y ← the state after `time` of the Riccati flow. False when K is not positive
@@ -65,9 +65,9 @@ private:
   bool riccati(double time, Vector<Scalar>& y, bool product_only);
   // out = A at `time` after the state that finishes() has seen; the integral of G until
   // then into cross_, where it is asked for.
-  void linear(double time, Eigen::Ref<Matrix<Scalar>> out, bool integral);
+  void linear(double time, Block<Scalar> out, bool integral);
   // A at t + θh by one step from the start; false when that can't be solved.
-  bool look(const Step<Scalar>& step, double theta, Eigen::Ref<Vector<Scalar>> A);
+  bool look(const Step<Scalar>& step, double theta, VectorOut<Scalar> A);
   // The start of the step, corrected by `time` ≤ h/2.
   void early_correction(const Step<Scalar>& step, double time, Vector<Scalar>& y);
 

@@ -19,7 +19,7 @@ public:
   ModeTracker(Index rows, Index cols, Index top);
 
   // New triplets, values descending. The first call names the modes by size.
-  void update(const Eigen::Ref<const Vector<double>>& values,
+  void update(const VectorIn<double>& values,
               const ConstBlock<double>& U,
               const ConstBlock<double>& V);
 
@@ -33,9 +33,7 @@ public:
 
 private:
   void match();
-  void rotate_cluster(const Eigen::Ref<const Vector<double>>& values,
-                      Index first,
-                      Index last);
+  void rotate_cluster(const VectorIn<double>& values, Index first, Index last);
 
   bool started_ = false;
   std::vector<Index> of_mode_; // new index of each mode

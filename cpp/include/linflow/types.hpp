@@ -16,6 +16,18 @@ template <class Scalar>
 using Matrix = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>;
 template <class Scalar> using Vector = Eigen::Matrix<Scalar, Eigen::Dynamic, 1>;
 
+// Matrices and blocks of their columns, vectors and parts of them, as arguments. The
+// strides that Eigen::Ref works out by itself have no name that all compilers agree on
+// in a template.
+template <class Scalar>
+using ConstBlock = Eigen::Ref<const Matrix<Scalar>, 0, Eigen::OuterStride<>>;
+template <class Scalar>
+using Block = Eigen::Ref<Matrix<Scalar>, 0, Eigen::OuterStride<>>;
+template <class Scalar>
+using VectorIn = Eigen::Ref<const Vector<Scalar>, 0, Eigen::InnerStride<1>>;
+template <class Scalar>
+using VectorOut = Eigen::Ref<Vector<Scalar>, 0, Eigen::InnerStride<1>>;
+
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // Why a run ended. Zero: not run (to its end); positive: a rule was met; negative: it

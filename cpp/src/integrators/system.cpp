@@ -55,7 +55,7 @@ combined_norm(double h, std::span<const double> weights, const Matrix<Scalar>& s
 template <class Scalar>
 void interpolate(const Step<Scalar>& step,
                  std::span<const double> thetas,
-                 Eigen::Ref<Matrix<Scalar>> out) {
+                 Block<Scalar> out) {
   const auto columns = static_cast<Index>(step.columns);
   const auto count = static_cast<Index>(thetas.size());
   Eigen::Array<Scalar, kMostColumns, kMostTimes> weights;
@@ -93,7 +93,7 @@ void interpolate(const Step<Scalar>& step,
   template double combined_norm<Scalar>(                                               \
       double, std::span<const double>, const Matrix<Scalar>&);                         \
   template void interpolate<Scalar>(                                                   \
-      const Step<Scalar>&, std::span<const double>, Eigen::Ref<Matrix<Scalar>>);
+      const Step<Scalar>&, std::span<const double>, Block<Scalar>);
 
 LINFLOW_INSTANTIATE(double)
 LINFLOW_INSTANTIATE(float)

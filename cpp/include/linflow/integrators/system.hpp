@@ -9,9 +9,6 @@
 
 namespace linflow {
 
-template <class Scalar> using VectorIn = Eigen::Ref<const Vector<Scalar>>;
-template <class Scalar> using VectorOut = Eigen::Ref<Vector<Scalar>>;
-
 template <class Scalar> class System {
 public:
   System() = default;
@@ -67,7 +64,7 @@ inline constexpr int kMostTimes = 16;
 template <class Scalar>
 void interpolate(const Step<Scalar>& step,
                  std::span<const double> thetas,
-                 Eigen::Ref<Matrix<Scalar>> out);
+                 Block<Scalar> out);
 
 // One way of making a step.
 template <class Scalar> class Method {
@@ -107,7 +104,7 @@ public:
   // y(t + θh) of the finished step, as linflow::interpolate does from its slopes.
   virtual void interpolate(const Step<Scalar>& step,
                            std::span<const double> thetas,
-                           Eigen::Ref<Matrix<Scalar>> out) {
+                           Block<Scalar> out) {
     linflow::interpolate<Scalar>(step, thetas, out);
   }
 };
