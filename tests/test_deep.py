@@ -119,6 +119,13 @@ def test_a_width_of_1e9_is_free() -> None:
     assert run.train_error[-1] < 0.2 / 20
 
 
+@pytest.mark.parametrize("widths", [(1e9, 1e9), (1e15, 1e15), (3, 1e9, 1e9)])
+def test_huge_neighbours_are_refused_by_name(widths: tuple[float, ...]) -> None:
+    """They can't be compressed: 2^60 numbers or more."""
+    with pytest.raises(MemoryError, match=r"width=.* would need .* lower width"):
+        lf.Gaussian(widths, 1e-9).sample((3, 4), 0)
+
+
 def test_law_of_compressed_deep_networks() -> None:
     """Second moment of the product: prod_l sigma_l^2 w_l, compressed or not."""
     squares = [

@@ -140,6 +140,22 @@ def test_bad_gaussian(width: float, variance: float, message: str) -> None:
         lf.Gaussian(width, variance)
 
 
+@pytest.mark.parametrize("init", [lf.Gaussian(1e9, 1.0), lf.Balanced(1e9)])
+def test_shapes_that_do_not_fit_are_refused(init: lf.Gaussian | lf.Balanced) -> None:
+    with pytest.raises(MemoryError, match=r"10000000000 network .* smaller shape"):
+        init.sample((10**10, 10**10), 0)
+
+
+@pytest.mark.parametrize("name", ["outputs", "inputs"])
+@pytest.mark.parametrize(("count", "variance"), [(10**15, 0.0), (10**9, 1.0)])
+def test_extensions_that_do_not_fit_are_refused(
+    name: str, count: int, variance: float
+) -> None:
+    network = lf.Gaussian(1e9, 1.0).sample((3, 4), 0)
+    with pytest.raises(MemoryError, match=f"{name}={count} .* lower {name}"):
+        network.extend(**{name: count}, variance=variance)  # type: ignore[arg-type]
+
+
 def test_bad_weights() -> None:
     with pytest.raises(
         ValueError, match=r"W2 must have shape \(any x 3\), not \(2, 4\)"

@@ -324,7 +324,7 @@ def memory(what: str, needed: float, advice: str) -> None:
         return  # not known on this platform
     if needed > physical:
         message = (
-            f"{what} would need up to {needed / 2**30:.1f} GiB; this machine has "
-            f"{physical / 2**30:.1f} GiB: {advice}"
+            f"{what} would need up to {needed / 2**30:.4g} GiB; this machine has "
+            f"{physical / 2**30:.4g} GiB: {advice}"
         )
         raise MemoryError(message)

@@ -176,6 +176,11 @@ def draw(
     The two matrices of a layer wider than its neighbours together are those of a
     two-layer network between these; no two such layers are adjacent, so that each
     matrix is drawn once.
+
+    Raises
+    ------
+    MemoryError
+        When the layers that can't be compressed would not fit.
     """
     d_out, d_in = shape
     sizes: list[float] = [d_in, *widths, d_out]
@@ -184,6 +189,16 @@ def draw(
         if sizes[i] <= sizes[i - 1] + sizes[i + 1]:
             sizes[i] = float(round(sizes[i]))
     wide = {i for i in hidden if sizes[i] > sizes[i - 1] + sizes[i + 1]}
+    units = [
+        sizes[i - 1] + sizes[i + 1] if i in wide else size
+        for i, size in enumerate(sizes)
+    ]
+    validate.memory(
+        f"a {d_out} x {d_in} network of width={widths}",
+        16.0 * sum(first * second for first, second in itertools.pairwise(units)),
+        "lower width; a hidden layer costs no more than its two neighbours only where "
+        "it is wider than both together",
+    )
     layers: list[Array] = []
     for i in range(len(sizes) - 1):
         if i in wide:  # came with the matrix below

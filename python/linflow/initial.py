@@ -12,7 +12,7 @@ from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow._core import network as core
 from linflow.deep import DeepNetwork, draw
-from linflow.network import Law, Network
+from linflow.network import Law, Network, check_memory
 from linflow.task import Task
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Gaussian:
     ------
     TypeError, ValueError
         When the width is below 1 or a variance is negative or not finite.
+    MemoryError
+        In `sample`, when what can't be compressed would not fit: two huge hidden layers
+        beside each other.
 
     Notes
     -----
@@ -99,6 +102,7 @@ class Gaussian:
             root = streams.root(rng)
             return draw((d_out, d_in), self.widths, self.variance, root)
         width = core.realised_width(self.width, d_in, d_out)
+        check_memory((d_out, d_in), min(width, d_in + d_out), copies=2)
         variance1, variance2 = self.variance
         stream = streams.root(rng).stream(
             streams.Purpose.NETWORK, d_out, d_in, width, variance1, variance2
@@ -198,6 +202,7 @@ class Balanced:
                 )
                 raise ValueError(message)
         units = int(min(width, d_in + d_out))
+        check_memory(shape, units, copies=6)
         modes = min(units, d_in, d_out)
         values = np.zeros(modes)
         prescribed = not isinstance(self.size, float)

@@ -223,6 +223,8 @@ class Network:
         ------
         TypeError, ValueError
             When an argument is out of its range, or a shape does not match.
+        MemoryError
+            When the network would not fit.
 
         Notes
         -----
@@ -242,8 +244,8 @@ class Network:
         """
         units = self.W1.shape[0]
         variance = validate.real("variance", variance, at_least=0)
-        rows = _new_weights("outputs", outputs, units, transposed=False)
-        columns = _new_weights("inputs", inputs, units, transposed=True)
+        rows = _new_weights("outputs", outputs, units, variance, transposed=False)
+        columns = _new_weights("inputs", inputs, units, variance, transposed=True)
         count1 = 0 if np.ndim(inputs) else len(columns)
         count2 = 0 if np.ndim(outputs) else len(rows)
         width, further = self.width, np.zeros((count1 + count2, 0))
@@ -286,6 +288,16 @@ class Network:
         return f"Network({d_out} x {d_in}, width {self.width:.15g}, {kept} units kept)"
 
 
+def check_memory(shape: tuple[int, int], units: float, copies: int) -> None:
+    """Refuse a network that would not fit in so many copies, held at its peak."""
+    d_out, d_in = shape
+    validate.memory(
+        f"a {d_out} x {d_in} network of {units:.15g} units",
+        8.0 * copies * units * (d_in + d_out),
+        "give a smaller shape",
+    )
+
+
 def check_law(value: Any) -> Law | None:
     """Return the levels of a law, from a pair (lam, mu) too."""
     if value is None:
@@ -299,11 +311,14 @@ def check_law(value: Any) -> Law | None:
 
 
 def _new_weights(
-    name: str, value: int | ArrayLike, units: int, *, transposed: bool
+    name: str, value: int | ArrayLike, units: int, variance: float, *, transposed: bool
 ) -> Array:
     """Return new weights, one row each: zeros for a number of them."""
     if np.ndim(value) == 0:
-        return np.zeros((validate.integer(name, value, at_least=0), units))
+        count = validate.integer(name, value, at_least=0)
+        kept = units + (count if variance > 0 else 0)
+        validate.memory(f"{name}={count} more", 32.0 * count * kept, f"lower {name}")
+        return np.zeros((count, units))
     shape = (units, None) if transposed else (None, units)
     weights = validate.matrix(name, value, shape=shape)
     return weights.T if transposed else weights
