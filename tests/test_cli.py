@@ -192,6 +192,7 @@ def test_bad_input(
         (["dynamics", "--data", "csv"], "argument --data: invalid choice: 'csv'"),
         (["figure", "unified", "--bogus"], "figure: unrecognized arguments: --bogus"),
         (["info", "more"], "info: unrecognized arguments: more (linflow info --help"),
+        (["dynamics", "--paper", "--d", "9"], "--d: not allowed with argument --paper"),
         ([], "required: COMMAND"),
     ],
 )

@@ -26,6 +26,7 @@ DEEP_TASK = lf.Task(TASK.target / 3, truth=TASK.truth)
         ({"atol": -1.0}, ValueError, "atol"),
         ({"method": "magic"}, ValueError, "method"),
         ({"step_size": 0.0}, ValueError, "step_size"),
+        ({"atol": 1e-9, "step_size": 0.1}, ValueError, "atol must be None with step"),
         ({"learning_rates": (1, 1, 1)}, ValueError, "learning_rates"),
         ({"learning_rates": (0, 0)}, ValueError, "learning_rates"),
         ({"scale": 0.0}, ValueError, "scale"),

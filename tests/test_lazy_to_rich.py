@@ -76,6 +76,10 @@ def test_bad_input() -> None:
         (ValueError, "target must hold at most", (2, 2, 2), 1.0, {"target": [3, 2, 1]}),
         (ValueError, "target must be finite", (2, 2, 2), 1.0, {"target": -1.0}),
     ]
+    kept = (TypeError, "observe must not be given", (2, 2, 2), 1.0, {"observe": "rank"})
+    terminal = lf.events.train_below(0.1, terminal=True)
+    flow = {"dynamics": "gradient_flow", "times": [0, 1], "events": terminal}
+    cases += [kept, (TypeError, "events must not be given", (2, 2, 2), 1.0, flow)]
     for error, match, shapes, lam, keywords in cases:
         with pytest.raises(error, match=match):
             lf.lazy_to_rich(shapes, lam, **keywords)

@@ -153,7 +153,7 @@ def test_extensions_that_do_not_fit_are_refused(
 ) -> None:
     network = lf.Gaussian(1e9, 1.0).sample((3, 4), 0)
     with pytest.raises(MemoryError, match=f"{name}={count} .* lower {name}"):
-        network.extend(**{name: count}, variance=variance)  # type: ignore[arg-type]
+        network.extend(**{name: count}, variance=variance)
 
 
 def test_bad_weights() -> None:

@@ -259,6 +259,7 @@ except lf.Interrupted as stopped:
         ({"noise": -1}, "noise must be a real number >= 0"),
         ({"distance_to": "moon"}, "distance_to must be one of"),
         ({"n_threads": 0}, "n_threads must be an integer >= 1"),
+        ({"resume": "retry"}, "resume must be True or False where store is None"),
     ],
 )
 def test_bad_input(keywords: dict[str, Any], message: str) -> None:

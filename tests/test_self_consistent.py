@@ -208,6 +208,10 @@ def test_bad_input() -> None:
     for words in stepped:
         with pytest.raises(ValueError, match=f"{next(iter(words))} must not be given"):
             lf.self_consistent(task, weights, kappa=1, times=[1.0], **words)
+    with pytest.raises(ValueError, match="n_threads must be None with step_size"):
+        lf.self_consistent(
+            task, weights, kappa=1, step_size=0.1, max_steps=3, n_threads=2
+        )
     lf.self_consistent(task, weights, kappa=1, times=[1.0], stop=())  # no rule
     lf.self_consistent(task, weights, kappa=1, times=[1.0], stop=[])
 

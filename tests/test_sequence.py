@@ -203,6 +203,26 @@ def test_a_task_in_two_halves_is_the_task(dynamics: str) -> None:
     )
 
 
+@pytest.mark.parametrize("dynamics", DYNAMICS)
+def test_callbacks_see_the_products_of_the_runs(dynamics: str) -> None:
+    task, told = lf.low_rank_task((4, 3), 2, rng=0), []
+    words: dict[str, Any] = {"times": [0.0, 0.1, 1.0]}
+    if dynamics == "gradient_descent":
+        words = {"step_size": 0.01, "max_steps": 2}
+    run = lf.learn_sequence(
+        [task, lf.Task(-task.target)],
+        lf.Gaussian(1e4, 1e-4),
+        dynamics=dynamics,
+        callback=lambda time, A: told.append((time, A)),
+        rng=0,
+        **words,
+    )
+    times, products = zip(*told, strict=True)
+    np.testing.assert_array_equal(times, np.concatenate([r.times for r in run.runs]))
+    kept = np.concatenate([one.product for one in run.runs if one.product is not None])
+    np.testing.assert_allclose(products, kept, rtol=0, atol=1e-12)
+
+
 def test_fitted_levels_stay(rng: np.random.Generator) -> None:
     """Weights without a law: the levels are fitted once, as B never changes."""
     W1, W2 = rng.normal(size=(30, 3)) / 5, rng.normal(size=(2, 30)) / 5
@@ -369,6 +389,15 @@ def test_bad_input() -> None:
         (ValueError, "finite", [task], flow),
         (ValueError, r"tasks\[1\] must have the plain mean", [task, masked], {}),
         (ValueError, "extend must be None for lazy", [task, larger], lazy),
+        (ValueError, "extend must be None for lazy", [task, task], lazy),
+        *(
+            (ValueError, f"{name} must not be given for lazy", [task], given)
+            for name, given in (
+                ("observe", {"dynamics": "lazy", "observe": "rank"}),
+                ("track", {"dynamics": "lazy", "track": "modes"}),
+                ("top", {"dynamics": "lazy", "top": 1}),
+            )
+        ),
         (ValueError, "extend must be a real", [task, larger], {"extend": -1.0}),
         (TypeError, "save_product must not be given", [task], {"save_product": True}),
     ]

@@ -216,6 +216,7 @@ def test_progress_counts_cells_and_names_ends(
         ({"batch": 0}, ValueError, "batch must be an integer >= 1"),
         ({"n_threads": 0}, ValueError, "n_threads must be"),
         ({"resume": "yes"}, ValueError, "resume must be True, False"),
+        ({"resume": "repair"}, ValueError, "where store is None, not 'repair'"),
         ({"executor": 0}, ValueError, "executor must be an integer >= 1"),
         ({"executor": 1.5}, TypeError, "executor must be None, a number"),
         (

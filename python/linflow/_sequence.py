@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _callback as callbacks
 from linflow import _validate as validate
 from linflow.closed_form import closed_form
 from linflow.deep import DeepNetwork
@@ -19,6 +20,7 @@ from linflow.self_consistent import balanced, self_consistent
 from linflow.task import Task
 
 if TYPE_CHECKING:
+    from linflow._callback import Callback
     from linflow._core import Array
     from linflow._streams import RngLike
     from linflow.trajectory import Trajectory
@@ -33,6 +35,7 @@ DYNAMICS: dict[str, Any] = {
 }
 ANY_COST = ("gradient_flow", "gradient_descent")
 WITH_NETWORK = ("closed_form", *ANY_COST)
+OF_SPECTRA = ("observe", "top", "track")
 NOT_HERE = ("task", "init", "save_product", "raise_on_failure")
 
 
@@ -61,6 +64,13 @@ class Plan:
             if name in keywords:
                 message = f"{name} must not be given: a sequence sets it itself"
                 raise TypeError(message)
+        for name in OF_SPECTRA if dynamics == "lazy" else ():
+            if name in keywords:
+                message = (
+                    f"{name} must not be given for lazy here: its runs have errors and "
+                    "products, no spectra"
+                )
+                raise ValueError(message)
         stepped = dynamics == "gradient_descent" or (
             dynamics == "self_consistent" and "step_size" in keywords
         )
@@ -77,8 +87,7 @@ class Plan:
                     f"{dynamics}, not {task!r}; use gradient_flow"
                 )
                 raise ValueError(message)
-        grows = any(task.shape != tasks[0].shape for task in tasks)
-        if grows and dynamics not in WITH_NETWORK:
+        if extend is not None and dynamics not in WITH_NETWORK:
             message = (
                 f"extend must be None for {dynamics}, which has no network to extend; "
                 f"use one of {list(WITH_NETWORK)}"
@@ -165,6 +174,7 @@ class Plan:
         """
         network = initial_network(init, self.tasks[0], rng)
         keywords = self.keywords | {"observe": ("train_error", "test_error")}
+        callback = callbacks.check(self.keywords.get("callback"))
         own = self.keywords.get("scale", 1.0) * network.product
         now = own
         runs: list[Trajectory] = []
@@ -175,12 +185,19 @@ class Plan:
                 task.target + shift,
                 truth=None if task.truth is None else task.truth + shift,
             )
+            if callback is not None:
+                keywords["callback"] = _shifted(callback, shift)
             run = lazy(moved, network, times=times, save_product=True, **keywords)
             assert run.product is not None
             run.product = run.product - shift
             run.last_product = now = run.last_product - shift
             runs.append(run)
         return tuple(runs)
+
+
+def _shifted(callback: Callback, shift: Array) -> Callback:
+    """Return it as it is called with an output map of the moved target."""
+    return lambda time, product: callback(time, product - shift)
 
 
 def _times(times: Any, count: int, *, infinite: bool) -> tuple[Array, ...]:

@@ -14,6 +14,7 @@ from linflow import _streams as streams
 from linflow._core import ensemble as core
 from linflow._core import network as core_network
 from linflow.closed_form import neglected
+from linflow.initial import MAX_WIDTH
 from linflow.protocol import Protocol, published_step_size
 from linflow.spectrum import singular_values
 from linflow.store.results import Results
@@ -257,6 +258,33 @@ def widths(d: int, gamma_w: Array) -> Array:
         core_network.realised_width(width, d, d) for width in powers(d, values).tolist()
     ]
     return np.array(realised, dtype=float)[place]
+
+
+def check_widths(d: int, gamma_w: Array) -> None:
+    """Refuse exponents of widths that no network has."""
+    with np.errstate(over="ignore"):
+        widths = float(d) ** gamma_w
+    for exponent, width in zip(gamma_w, widths, strict=True):
+        if not 1 <= width <= MAX_WIDTH:
+            top = np.log(MAX_WIDTH) / np.log(d)
+            message = (
+                f"gamma_w must be between 0 and {top:.3g} (widths 1 to "
+                f"{MAX_WIDTH:g} at d = {d}), not {exponent:g}"
+            )
+            raise ValueError(message)
+
+
+def check_variances(d: int, gamma_sigma2: Array) -> None:
+    """Refuse exponents of variances whose levels would overflow or vanish."""
+    # The square of variance times width, mu, is finite at any width.
+    low, high = -300 / np.log10(d), 130 / np.log10(d)
+    for exponent in gamma_sigma2:
+        if not low <= exponent <= high:
+            message = (
+                f"gamma_sigma2 must be between {low:.3g} and {high:.3g} (variances "
+                f"1e-300 to 1e130 at d = {d}), not {exponent:g}"
+            )
+            raise ValueError(message)
 
 
 def order(grid: Grid, d: int, cells: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -105,8 +105,8 @@ def gradient_flow(
         or 1e-9 where stiff) where it can and the run is not very short, else tsit5
         (rtol > 3e-5) or dop853, and rkc2 while these are held up by their stability.
     step_size : float, optional
-        Fixed steps of that size instead of error control; `rtol` then only tells when
-        the network is at rest, at ``|G| <= 1e-4 rtol |T|``.
+        Fixed steps of that size instead of error control (no `atol`); `rtol` then tells
+        when the network is at rest, at ``|G| <= 1e-4 rtol |T|``, and what "auto" is.
     events : event, function or sequence
         See `linflow.events`; found ones are in ``.events`` of the trajectory.
     conserve : bool
@@ -225,6 +225,9 @@ def gradient_flow(
         atol = validate.real("atol", atol, at_least=0)
     if step_size is not None:
         step_size = validate.real("step_size", step_size, above=0)
+        if atol is not None:
+            message = f"atol must be None with step_size, fixed steps, not {atol:g}"
+            raise ValueError(message)
     method = validate.choice("method", method, METHODS)
     names, top = observables(task, observe, top, more=(events_of.CROSSING_TIMES,))
     track = validate.choice("track", track, TRACKS)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from linflow.trajectory import Trajectory
 
 DYNAMICS: dict[str, Any] = {"closed_form": closed_form, "gradient_flow": gradient_flow}
+NOT_HERE = (
+    *("observe", "top", "track", "events", "raise_on_failure"),
+    *("save_product", "save_weights", "save_gram"),
+)
 VARIABLES = {
     "train_error": "|A - T|^2 / (d_out d_in)",
     "kernel_distance": "1 - cosine of the neural tangent kernel with the initial one",
@@ -73,7 +77,7 @@ def lazy_to_rich(
     rng : int, SeedSequence, Generator, BitGenerator or None
         Root of all streams.
     **keywords
-        Further keywords of the dynamics.
+        Further keywords of the dynamics, but for what it observes and keeps.
 
     Returns
     -------
@@ -120,6 +124,10 @@ def lazy_to_rich(
     seeds = validate.integer("seeds", seeds, at_least=1)
     run = DYNAMICS[validate.choice("dynamics", dynamics, DYNAMICS)]
     points = validate.times("times", times, infinite=dynamics == "closed_form")
+    for name in NOT_HERE:
+        if name in keywords:
+            message = f"{name} must not be given: of each run the curves alone are kept"
+            raise TypeError(message)
     root = streams.root(rng)
     cells = []
     for index in np.ndindex(len(triples), len(sizes), len(levels), seeds):
@@ -134,8 +142,15 @@ def lazy_to_rich(
     shape = (len(triples), len(sizes), len(levels), seeds, len(points))
     results = {name: np.full(shape, np.nan) for name in VARIABLES}
     for index, task, network in cells:
-        keywords_ = {"observe": "train_error", "save_gram": True} | keywords
-        for name, curve in _curves(run(task, network, times=points, **keywords_)):
+        state = run(
+            task,
+            network,
+            times=points,
+            observe="train_error",
+            save_gram=True,
+            **keywords,
+        )
+        for name, curve in _curves(state):
             results[name][index] = curve
     dims = ("shape", "size", "lam", "seed", "time")
     d_in, width, d_out = np.array(triples).T

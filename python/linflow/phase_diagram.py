@@ -14,13 +14,14 @@ from linflow.build_info import build_info
 from linflow.diagram_cells import (
     VARIABLES,
     DiagramWork,
+    check_variances,
+    check_widths,
     order,
     powers,
     widths,
 )
 from linflow.execution.driver import Plan, run
 from linflow.execution.executors import Team, Threads, open_pool
-from linflow.initial import MAX_WIDTH
 from linflow.protocol import Protocol
 from linflow.store.access import check_resume
 from linflow.store.grid import Axis, Grid
@@ -42,6 +43,7 @@ GAMMA_W = tuple(np.linspace(0.0, 2.8, 30).tolist())
 TASKS = 2**28  # bytes of the tasks of a batch
 FLOWS = ("gradient_flow", "closed_form")
 METHODS = ("auto", "euler", "rk4")
+RTOL = 1e-6
 DYNAMICS = ("gradient_descent", *FLOWS, "self_consistent", "lazy", "balanced")
 MATRICES = {"gradient_flow": 120, "closed_form": 40}  # of d x d a thread; 25 in others
 
@@ -58,7 +60,7 @@ def phase_diagram(
     noise: float = 1.0,
     distance_to: str | None = None,
     observe: str | Sequence[str] = (),
-    rtol: float = 1e-6,
+    rtol: float = RTOL,
     method: str = "auto",
     dtype: str = "float64",
     store: str | os.PathLike[str] | None = None,
@@ -113,7 +115,8 @@ def phase_diagram(
         interpolated, at which the first and the last of the `rank` largest singular
         values exceed kappa, NaN where they do not; these look at every step.
     rtol : float
-        Tolerance of "gradient_flow"; at 1e-4 the picture is the same.
+        Tolerance of "gradient_flow" by "auto", and of that alone; at 1e-4 the picture
+        is the same.
     method : {"auto", "euler", "rk4"}
         How "gradient_flow" is integrated: "auto" within `rtol`; or in steps of fixed
         size, one from each virtual step to the next, by the Runge-Kutta method of order
@@ -234,8 +237,14 @@ def phase_diagram(
         )
         raise ValueError(message)
     rtol = validate.real("rtol", rtol, above=0)
+    if rtol != RTOL and "gradient_flow" not in kinds:
+        message = (
+            f"rtol must be {RTOL:g} where no 'gradient_flow' is integrated by "
+            f"method='auto', not {rtol:g}: nothing else has a tolerance"
+        )
+        raise ValueError(message)
     precision = validate.dtype(dtype)
-    check_resume(resume)
+    check_resume(resume, store)
     if n_threads is not None:
         n_threads = validate.integer("n_threads", n_threads, at_least=1)
     if batch is not None:
@@ -367,30 +376,3 @@ def _kinds(dynamics: Any, distance_to: Any, method: str) -> tuple[str, str | Non
         return f"stepped_{name}" if formula and not flows else name
 
     return kind(dynamics), None if distance_to is None else kind(distance_to)
-
-
-def check_widths(d: int, gamma_w: Array) -> None:
-    """Refuse exponents of widths that no network has."""
-    with np.errstate(over="ignore"):
-        widths = float(d) ** gamma_w
-    for exponent, width in zip(gamma_w, widths, strict=True):
-        if not 1 <= width <= MAX_WIDTH:
-            top = np.log(MAX_WIDTH) / np.log(d)
-            message = (
-                f"gamma_w must be between 0 and {top:.3g} (widths 1 to "
-                f"{MAX_WIDTH:g} at d = {d}), not {exponent:g}"
-            )
-            raise ValueError(message)
-
-
-def check_variances(d: int, gamma_sigma2: Array) -> None:
-    """Refuse exponents of variances whose levels would overflow or vanish."""
-    # The square of variance times width, mu, is finite at any width.
-    low, high = -300 / np.log10(d), 130 / np.log10(d)
-    for exponent in gamma_sigma2:
-        if not low <= exponent <= high:
-            message = (
-                f"gamma_sigma2 must be between {low:.3g} and {high:.3g} (variances "
-                f"1e-300 to 1e130 at d = {d}), not {exponent:g}"
-            )
-            raise ValueError(message)

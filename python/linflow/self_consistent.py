@@ -139,6 +139,12 @@ n_threads, progress, callback, raise_on_failure
         network = initial_network(init, task, rng)
         law = _threshold(network, kappa, rescaling)
         return _flow(task, network, law, timed, rescaling, told, "self-consistent")
+    if n_threads is not None:
+        message = (
+            "n_threads must be None with step_size: threads share the times of a flow; "
+            f"it is {n_threads!r}"
+        )
+        raise ValueError(message)
     stepped = Stepped.check(
         task,
         step_size=step_size,

@@ -127,7 +127,8 @@ def learn_sequence(
         The network that begins with the first task.
     dynamics : {"closed_form", "gradient_flow", "gradient_descent", "self_consistent", \
 "balanced", "lazy"}
-        The lazy one keeps the kernel of the very start throughout.
+        The lazy one keeps the kernel of the very start throughout; of its runs the
+        errors are observed alone.
     times : array_like, shape (time,), or a sequence of them
         Save points of each task, from 0 = its beginning; one for all, or one for each
         task. Not for gradient descent, which has `step_size` and `max_steps`. The last

@@ -147,7 +147,7 @@ def sweep(
     attrs, fixed, dims = dict(attrs or {}), dict(fixed or {}), dict(dims or {})
     cells = _grid(grid, seeds, attrs)
     _callable(function, cells, fixed, seeds)
-    check_resume(resume)
+    check_resume(resume, store)
     n_threads = _count("n_threads", n_threads)
     root = streams.root(rng)
     work = FunctionWork(

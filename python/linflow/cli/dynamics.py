@@ -19,10 +19,11 @@ def add(commands: Any) -> None:
         description="One run in the mixed regime (Tu, Aranguri, Jacot 2024, figure 1): "
         "gradient descent and the self-consistent dynamics from the same start.",
     )
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
         "--paper", action="store_true", help="d = 500 (default: 200), as in the paper"
     )
-    parser.add_argument("--d", type=int, help="input and output dimension (200)")
+    size.add_argument("--d", type=int, help="input and output dimension (200)")
     parser.add_argument("--rank", type=int, default=5, help="rank of the truth (5)")
     parser.add_argument("--noise", type=float, default=1.0, help="noise level (1)")
     parser.add_argument(
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
     import linflow as lf
     from linflow import _validate as validate
-    from linflow.phase_diagram import check_variances, check_widths
+    from linflow.diagram_cells import check_variances, check_widths
 
     out = output.check(options)
     d = options.d if options.d is not None else 500 if options.paper else 200

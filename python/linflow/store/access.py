@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 RESUME = (True, False, "repair", "retry")
 
 
-def check_resume(resume: Any) -> bool | str:
+def check_resume(resume: Any, store: Any) -> bool | str:
     """Return what is to be done with a store that is there."""
     if not isinstance(resume, bool | str) or resume not in RESUME:
         message = f"resume must be True, False, 'repair' or 'retry', not {resume!r}"
+        raise ValueError(message)
+    if store is None and isinstance(resume, str):
+        message = f"resume must be True or False where store is None, not {resume!r}"
         raise ValueError(message)
     return resume
 
