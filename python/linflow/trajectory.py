@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from linflow import _trajectory_file as trajectory_file
 from linflow._curves import crossing_times
 from linflow._spectral import FIELDS
 from linflow.deep import DeepNetwork, with_layers
@@ -18,13 +18,12 @@ from linflow.status import Interrupted, RunFailed, Status
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     import xarray as xr
     from numpy.typing import NDArray
 
     from linflow._core import Array
-
-_FORMAT = 1
 
 
 @dataclass(kw_only=True, eq=False)
@@ -247,6 +246,11 @@ d_out), or None
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the trajectory to one file (NumPy's .npz; the suffix is added).
 
+        Parameters
+        ----------
+        path : path_like
+            The file, with the suffix in small letters or capitals, or without it.
+
         Returns
         -------
         Path
@@ -259,20 +263,12 @@ d_out), or None
         ValueError
             When the path's suffix is that of another format.
         """
-        target = Path(path)
-        if target.suffix in _OTHER_FORMATS:
-            message = (
-                f"path must end in .npz, or in nothing, not in {target.suffix!r}; "
-                f"to_xarray().{_OTHER_FORMATS[target.suffix]}(path) writes that"
-            )
-            raise ValueError(message)
-        target = _with_suffix(target)
         arrays: dict[str, Any] = {
             f.name: getattr(self, f.name)
             for f in fields(self)
             if isinstance(getattr(self, f.name), np.ndarray)
         }
-        header = {"format": _FORMAT, **self._scalars()}
+        header = self._scalars()
         for i, layer in enumerate(self.weights or ()):
             arrays[f"weights_{i}"] = layer
         if isinstance(self.network, DeepNetwork):
@@ -286,13 +282,7 @@ d_out), or None
             header["width"] = self.network.width
             header["law"] = self.network.law
             header["closure"] = self.network.closure
-        try:
-            arrays["header"] = np.array(json.dumps(header))
-        except TypeError as error:
-            message = f"attrs must hold what JSON has: {error}"
-            raise TypeError(message) from None
-        np.savez(target, **arrays)
-        return target
+        return trajectory_file.write(path, arrays, header)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trajectory:
@@ -310,18 +300,7 @@ d_out), or None
         ValueError
             When the file is not a trajectory that this version reads.
         """
-        path = Path(path)
-        if (saved := _with_suffix(path)).is_file() or not path.is_file():
-            path = saved
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        if "header" not in arrays:
-            message = f"path {path!s} is not a trajectory written by Trajectory.save"
-            raise ValueError(message)
-        header = json.loads(str(arrays.pop("header")))
-        if header.pop("format") != _FORMAT:
-            message = f"path {path!s} was written by another version of linflow"
-            raise ValueError(message)
+        arrays, header = trajectory_file.read(path)
         network: Network | None = None
         weights = _numbered(arrays, "weights_")
         layers = _numbered(arrays, "layer_")
@@ -359,17 +338,11 @@ d_out), or None
         )
 
 
-_OTHER_FORMATS = {".zarr": "to_zarr", ".nc": "to_netcdf"}
-
 _ARRAYS = frozenset(
     {"train_error", "test_error", "singular_values", "times"}
     | {"product", "last_product", "input_gram", "output_gram"}
     | FIELDS.keys()
 )
-
-
-def _with_suffix(path: Path) -> Path:
-    return path if path.suffix == ".npz" else path.with_name(path.name + ".npz")
 
 
 def _numbered(arrays: dict[str, Any], prefix: str) -> tuple[Array, ...]:
