@@ -178,6 +178,72 @@ def test_several_seeds_show_mean_and_spread() -> None:
         plot.phase_panel(diagram(), statistic="std")
 
 
+WORDS = ["reached end", "train below", "train stalled", "test rising", "event"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (5, 5)])
+@pytest.mark.parametrize("name", ["rank", "active_modes", "best_step", "steps"])
+def test_counts_have_whole_ticks(shape: tuple[int, int], name: str) -> None:
+    data = diagram(*shape)
+    data[name] = data.status * 0 + [3]
+    ax = plot.phase_panel(data, name)
+    ticks = one(ax, QuadMesh).colorbar.get_ticks()
+    assert len(ticks) > 1
+    np.testing.assert_array_equal(ticks, ticks.round())
+    render(ax)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (5, 5)])
+@pytest.mark.parametrize("cmap", [None, "viridis"])
+def test_the_status_has_a_colour_and_a_word_for_each_value(
+    shape: tuple[int, int], cmap: str | None
+) -> None:
+    data = diagram(*shape)
+    codes = data.status.values.ravel()
+    codes[:] = np.resize([4, 2, 5], codes.size)
+    present = sorted(set(codes.tolist()))
+    ax = plot.phase_panel(data, "status", cmap=cmap)
+    mesh = one(ax, QuadMesh)
+    np.testing.assert_array_equal(mesh.get_array().ravel(), codes)
+    bar = mesh.colorbar
+    labels = [label.get_text() for label in bar.ax.get_yticklabels()]
+    assert labels == [WORDS[code - 1] for code in present]
+    assert len(bar.ax.yaxis.get_minorticklocs()) == 0
+    # Each word stands at the colour of its value, in the middle of it.
+    for tick, code in zip(bar.get_ticks(), present, strict=True):
+        assert mesh.cmap(mesh.norm(tick)) == mesh.cmap(mesh.norm(code))
+    shown = {mesh.cmap(mesh.norm(code)) for code in present}
+    assert len(shown) == len(present)
+    assert count(ax, QuadContourSet) == 0
+    render(ax)
+
+
+def test_the_status_keeps_its_colour_from_picture_to_picture() -> None:
+    seen = set()
+    for others in ([4], [1, 4], [2, 3, 4, 5]):
+        data = diagram()
+        data.status.values.ravel()[: len(others)] = others
+        mesh = one(plot.phase_panel(data, "status"), QuadMesh)
+        seen.add(mesh.cmap(mesh.norm(4)))
+    assert len(seen) == 1
+
+
+def test_the_status_of_several_seeds_is_the_commonest() -> None:
+    data = diagram(seeds=4)
+    data.status[0, 0] = [1, 2, 2, 4]
+    data.status[0, 1] = [3, 3, 2, 2]  # as many: the first of linflow.Status
+    data.status[0, 2] = [-1, -1, -1, 3]  # of those that ended well
+    ax = plot.phase_panel(data, "status")
+    np.testing.assert_array_equal(one(ax, QuadMesh).get_array()[0, :4], [2, 2, 3, 4])
+    assert "commonest of 1 to 4 seeds" in texts(ax)
+    with pytest.raises(ValueError, match="that of 'status' may be 'mean'"):
+        plot.phase_panel(data, "status", statistic="std")
+    with pytest.raises(
+        ValueError, match="vmin and vmax are 1, None; those of 'status'"
+    ):
+        plot.phase_panel(data, "status", vmin=1)
+
+
 def test_failed_and_pending_cells_are_marked_and_left_out() -> None:
     data = diagram(seeds=2)
     data.status[1, 2, :] = [-1, -4]

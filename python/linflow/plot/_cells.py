@@ -32,8 +32,9 @@ class Cells:
     x_edges, y_edges
         Cell edges, shapes (nx + 1,) and (ny + 1,).
     value, spread
-        The statistic asked for, and the standard deviation over seeds (NaN where
-        fewer than two runs have a value); shape (ny, nx).
+        The statistic asked for (of the status, the commonest one; of several the first
+        in `linflow.Status`), and the standard deviation over seeds (NaN where fewer
+        than two runs have a value); shape (ny, nx).
     runs
         Number of runs in `value`; shape (ny, nx).
     failed, partly_failed, pending, empty
@@ -75,7 +76,8 @@ def summarise(data: xr.Dataset, variable: str, statistic: Statistic) -> Cells:
         If `data` is not a Dataset.
     ValueError
         If a dim, coordinate or variable is missing, another dim is left over, a
-        coordinate has NaN or equal values, or ``"std"`` has fewer than two seeds.
+        coordinate has NaN or equal values, or ``"std"`` has fewer than two seeds or
+        is that of the status.
     """
     import xarray as xr
 
@@ -113,6 +115,10 @@ def summarise(data: xr.Dataset, variable: str, statistic: Statistic) -> Cells:
     spread = np.sqrt(_divide(squares, runs - 1))
     if statistic == "std" and values.shape[-1] < 2:
         raise ValueError("statistic is 'std'; it needs at least two seeds")
+    if variable == "status":
+        if statistic == "std":
+            raise ValueError("statistic is 'std'; that of 'status' may be 'mean'")
+        mean = _commonest(values, good)
     bad, ended = (status < 0).any(axis=-1), (status > 0).any(axis=-1)
     return Cells(
         x=x,
@@ -171,6 +177,17 @@ def edges(
     inner = (centres[:-1] + centres[1:]) / 2
     first, last = 2 * centres[0] - inner[0], 2 * centres[-1] - inner[-1]
     return np.concatenate([[first], inner, [last]])
+
+
+def _commonest(
+    values: NDArray[np.float64], good: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return which of the good values there is most along the last axis, or NaN."""
+    kinds = np.unique(values[good])
+    if not kinds.size:
+        return np.full(values.shape[:-1], np.nan)
+    counts = [(good & (values == kind)).sum(axis=-1) for kind in kinds]
+    return np.where(good.any(axis=-1), kinds[np.argmax(counts, axis=0)], np.nan)
 
 
 def _divide(total: NDArray[np.float64], count: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from linflow.status import Status
+
+from ._style import COLOURS
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
-    from matplotlib.colors import Normalize
+    from matplotlib.colors import BoundaryNorm, Colormap, Normalize
     from numpy.typing import NDArray
 
 # Below it a logarithmic colour bar has too few ticks to be read.
@@ -20,6 +24,12 @@ MIN_LOG_SPAN = 10.0
 # From the middle of the values to their top; beyond it a linear scale shows no more
 # than the top.
 MAX_LINEAR_SPAN = 30.0
+
+
+# What of a run that ended well a picture may say.
+_ENDS = {
+    status: status.name.lower().replace("_", " ") for status in Status if status > 0
+}
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,14 @@ class Look:
     cmap: str = "viridis"
     log: bool = False
     start: float = 0.0
+    whole: bool = False  # a count, whose scale has whole ticks
 
 
 LOOKS = {
     "min_test_error": Look("Minimal test error", r"$\|A - A^*\|_F^2 / d^2$"),
+    "first_train_error": Look(
+        "Train error at the start", r"$\|A - T\|_F^2 / d^2$", log=True
+    ),
     "final_train_error": Look("Final train error", r"$\|A - T\|_F^2 / d^2$", log=True),
     "rank": Look(
         "Rank at minimal test error",
@@ -42,6 +56,7 @@ LOOKS = {
         "cividis",
         log=True,
         start=1.0,
+        whole=True,
     ),
     "stable_rank": Look(
         "Stable rank at minimal test error",
@@ -64,6 +79,7 @@ LOOKS = {
         r"singular values $> \kappa$",
         "cividis",
         log=True,
+        whole=True,
     ),
     "effective_rank": Look(
         "Effective rank at minimal test error",
@@ -79,8 +95,11 @@ LOOKS = {
     "last_crossing": Look(
         r"All signal modes above $\kappa$", "steps", "magma", log=True
     ),
-    "best_step": Look("Steps to minimal test error", "steps", "magma", log=True),
-    "steps": Look("Steps run", "steps", "magma", log=True),
+    "best_step": Look(
+        "Steps to minimal test error", "steps", "magma", log=True, whole=True
+    ),
+    "steps": Look("Steps run", "steps", "magma", log=True, whole=True),
+    "status": Look("How the runs ended", "status"),
     "duration": Look("Duration of a run", "seconds", log=True),
     "distance": Look(
         "Distance between two dynamics",
@@ -147,6 +166,22 @@ def make_norm(
     return (LogNorm if log else Normalize)(low, high), extend
 
 
+def make_status_norm(
+    values: NDArray[np.float64], cmap: str | Colormap | None
+) -> tuple[BoundaryNorm, Colormap]:
+    """Return a colour for each status there is; without `cmap` always the same one."""
+    from matplotlib import colormaps
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    codes = np.unique(values[np.isfinite(values)]).astype(int)
+    if not codes.size:
+        codes = np.array([int(Status.REACHED_END)])
+    colours = dict(zip(_ENDS, (*COLOURS, "#F0E442"), strict=True))
+    own = ListedColormap([colours[Status(code)] for code in codes.tolist()])
+    chosen = own if cmap is None else colormaps.get_cmap(cmap)
+    return BoundaryNorm([*(codes - 0.5), codes[-1] + 0.5], chosen.N), chosen
+
+
 def _top_heavy(values: NDArray[np.float64]) -> bool:
     if not values.size:
         return False
@@ -158,16 +193,29 @@ def colour_bar(
     ax: Axes, mesh: QuadMesh, look: Look, extend: str, statistic: str
 ) -> None:
     """Add a colour bar that names the quantity and its unit."""
-    from matplotlib.colors import LogNorm
-    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+    from matplotlib.colors import BoundaryNorm, LogNorm
+    from matplotlib.ticker import (
+        FormatStrFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullFormatter,
+    )
 
     bar = ax.figure.colorbar(mesh, ax=ax, extend=extend)
     what = "standard deviation of " if statistic == "std" else ""
     bar.set_label(what + look.unit)
     low, high = mesh.get_clim()
-    if isinstance(mesh.norm, LogNorm) and low > 1e-3 and high < 1e4:
+    if isinstance(mesh.norm, BoundaryNorm):
+        edges = np.asarray(mesh.norm.boundaries)
+        words = [_ENDS[Status(int(edge + 0.5))] for edge in edges[:-1]]
+        bar.set_ticks(((edges[:-1] + edges[1:]) / 2).tolist(), labels=words)
+        bar.ax.tick_params(length=0)
+        bar.minorticks_off()
+    elif isinstance(mesh.norm, LogNorm) and low > 1e-3 and high < 1e4:
         # Few decades: 1, 2, 5, 10 read better than powers of ten.
         subs = (1.0, 2.0, 5.0) if high / low < 300 else (1.0,)
         bar.ax.yaxis.set_major_locator(LogLocator(subs=subs))
         bar.ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         bar.ax.yaxis.set_minor_formatter(NullFormatter())
+    elif look.whole and statistic == "mean" and high - low >= 1:
+        bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -14,7 +14,7 @@ import numpy as np
 
 from ._cells import Cells, Statistic, summarise
 from ._marks import draw_boundaries, draw_contours, draw_regions, mark_cells
-from ._scale import colour_bar, look_of, make_norm
+from ._scale import colour_bar, look_of, make_norm, make_status_norm
 from ._style import (
     SEAMLESS,
     as_array,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from matplotlib.axes import Axes
-    from matplotlib.colors import Colormap
+    from matplotlib.colors import Colormap, Normalize
 
     from ._style import AxesArray, AxesLike
 
@@ -60,7 +60,8 @@ def phase_panel(
     under the title says so, and how much they spread (standard deviation). Cells whose
     runs all failed are hatched, cells yet to run are grey. Ranks, steps and distance
     are on a logarithmic scale if they span a factor of 10; zeros then take the colour
-    of the colour bar's lower arrow.
+    of the colour bar's lower arrow. Of the status a cell shows the commonest one, each
+    in a colour of its own.
 
     Parameters
     ----------
@@ -87,7 +88,8 @@ def phase_panel(
         In place of the variable's own.
     cmap, vmin, vmax
         Colour map and the values at its ends. By default a linear map starts at 0
-        (ranks: 1), and leaves out the top 2 % if these would take up half of it.
+        (ranks: 1), and leaves out the top 2 % if these would take up half of it. The
+        status has no ends.
 
     Returns
     -------
@@ -108,7 +110,15 @@ def phase_panel(
     own = ax is None
     if ax is None:
         ax = new_axes()[0]
-    norm, extend = make_norm(cells.value, look, statistic, vmin, vmax)
+    norm: Normalize
+    if variable == "status":
+        if vmin is not None or vmax is not None:
+            message = f"vmin and vmax are {vmin}, {vmax}; those of 'status' may be None"
+            raise ValueError(message)
+        extend, contours = "neither", False
+        norm, cmap = make_status_norm(cells.value, cmap)
+    else:
+        norm, extend = make_norm(cells.value, look, statistic, vmin, vmax)
     log = isinstance(norm, LogNorm)
     # A logarithm masks zeros; just below the scale they show as "less than vmin".
     floor = norm.vmin / 2 if log and norm.vmin is not None else -np.inf
@@ -134,7 +144,11 @@ def phase_panel(
         if regions:
             draw_regions(ax, d, rank)
     ax.set(xlabel=X_LABEL, ylabel=Y_LABEL)
-    _title(ax, look.title if title is None else title, cells, statistic)
+    ax.locator_params(axis="x", nbins=6)  # more are too close beside words
+    what = {"mean": "mean of", "std": "standard deviation over"}[statistic]
+    if variable == "status":
+        what = "commonest of"
+    _title(ax, look.title if title is None else title, cells, what)
     if legend:
         handles = ax.get_legend_handles_labels()[0]
         if own:
@@ -214,22 +228,22 @@ def phase_diagram(
     return axes[0] if single else as_array(axes)
 
 
-def _title(ax: Axes, title: str, cells: Cells, statistic: str) -> None:
+def _title(ax: Axes, title: str, cells: Cells, what: str) -> None:
     """Write the title, and under it how many seeds were averaged and their spread."""
     most = int(cells.runs.max())
     if most < 2:
         ax.set_title(title)
         return
     least = int(cells.runs[cells.runs > 0].min())
-    note = f"{most} seeds" if least == most else f"{least} to {most} seeds"
-    if statistic == "mean":
+    note = f"{what} {most} seeds"
+    if least < most:
+        note = f"{what} {least} to {most} seeds"
+    if what == "mean of":
         spread = cells.spread[np.isfinite(cells.spread)]
-        note = (
-            f"mean of {note}; spread ±{_short(float(np.median(spread)))} (median),"
+        note += (
+            f"; spread ±{_short(float(np.median(spread)))} (median),"
             f" ±{_short(float(spread.max()))} (largest)"
         )
-    else:
-        note = f"standard deviation over {note}"
     ax.set_title(title, pad=18)
     ax.annotate(
         note,
