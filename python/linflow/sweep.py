@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import pickle
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,12 @@ from linflow.execution.executors import Here, open_pool
 from linflow.execution.function import FunctionWork
 from linflow.store.access import check_resume
 from linflow.store.grid import Axis, Grid
+from linflow.store.metadata import plain
 from linflow.store.results import RESERVED
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import xarray as xr
 
@@ -75,7 +77,8 @@ def sweep(
         Names of an array's own dimensions, by variable: ``{"curve": ("time",)}``;
         ``curve_0`` and so on by default.
     attrs : mapping, optional
-        Attributes (``units``, ``long_name``) by variable or axis.
+        Attributes (``units``, ``long_name``) by variable or axis; of a store that is
+        gone on from, too: those told of are replaced, others stay.
     store : path_like, optional
         Zarr store to which cells are written as they finish; see `linflow.store`.
     resume : bool, "repair" or "retry"
@@ -144,7 +147,13 @@ def sweep(
     >>> bool((data.status == lf.Status.REACHED_END).all())
     True
     """
-    attrs, fixed, dims = dict(attrs or {}), dict(fixed or {}), dict(dims or {})
+    fixed, dims = _mapping("fixed", fixed), _mapping("dims", dims)
+    attrs = {
+        name: _mapping(f"attrs[{name!r}]", words)
+        for name, words in _mapping("attrs", attrs).items()
+    }
+    if store is not None:
+        attrs = plain(attrs)
     cells = _grid(grid, seeds, attrs)
     _callable(function, cells, fixed, seeds)
     check_resume(resume, store)
@@ -176,6 +185,13 @@ def sweep(
         progress=progress,
     )
     return run(plan)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, Mapping):
+        message = f"{name} must be a mapping or None, not {value!r}"
+        raise TypeError(message)
+    return dict(value or {})
 
 
 def _count(name: str, value: Any) -> int | None:

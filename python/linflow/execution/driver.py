@@ -79,6 +79,8 @@ def run(plan: Plan) -> xr.Dataset:
         if store is not None:
             table = recall(store, plan.grid, plan.resume)
             table.check_words(plan.dims, plan.attrs)
+            store.annotate(plan.attrs)
+            table.annotate(store.variables, store.grid)
             if not table.variables:
                 table.learn(plan.variables)
         todo = plan.order(np.flatnonzero(table.status == Status.PENDING))

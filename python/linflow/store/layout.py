@@ -179,6 +179,18 @@ class Store:
             self.close()
             raise
 
+    def annotate(self, attrs: Mapping[str, Any]) -> None:
+        """Replace the attributes of those axes and variables that these tell of."""
+
+        def told(name: str, one: dict[str, Any]) -> dict[str, Any]:
+            return one | {"attrs": attrs.get(name, one["attrs"])}
+
+        axes = [told(axis["name"], axis) for axis in self.record["axes"]]
+        variables = self.record["variables"].items()
+        words = {name: told(name, one) for name, one in variables}
+        self.update(axes=axes, variables=words)
+        self._reserve(self._capacity)
+
     def describe(
         self, batch: int | None, variables: Mapping[str, Variable], **entries: Any
     ) -> None:

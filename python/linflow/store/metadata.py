@@ -77,6 +77,17 @@ def write_array(path: Path, column: Column, chunk: int, length: int) -> None:
     chunks.put(folder / NAME, text)
 
 
+def plain(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes as they are read again.
+
+    Raises
+    ------
+    TypeError
+        When they can't be stored.
+    """
+    return dict(json.loads(_text(attrs)))
+
+
 def _text(entry: Mapping[str, Any]) -> bytes:
     return json.dumps(entry, default=_plain).encode()
 

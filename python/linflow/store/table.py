@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from linflow.status import Status
 from linflow.store.columns import DURATION, STATUS
+from linflow.store.grid import Grid
 from linflow.store.results import RESERVED, Results, Variable, check_same
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from linflow.store.grid import Attrs, Grid
+    from linflow.store.grid import Attrs
 
 # A cell that ended so gave no result of its own; any other result replaces it.
 FAILED = (Status.USER_ERROR, Status.PROCESS_LOST)
@@ -84,6 +86,12 @@ class Table:
                     f"{list(new)}"
                 )
                 raise ValueError(message)
+
+    def annotate(self, variables: Mapping[str, Variable], grid: Grid) -> None:
+        """Take the attributes that variables and axes have in a store."""
+        self.variables = dict(variables)
+        pairs = zip(self.grid.axes, grid.axes, strict=True)
+        self.grid = Grid(tuple(replace(one, attrs=two.attrs) for one, two in pairs))
 
     def _check_known(
         self, dims: Mapping[str, Any], attrs: Mapping[str, Any], names: tuple[str, ...]
