@@ -34,6 +34,8 @@ SOLVED = [lf.closed_form, lf.self_consistent, lf.lazy, lf.balanced]
         ({"top": 4}, ValueError, "top must be at most"),
         ({"observe": "loss"}, ValueError, "observe must be one of"),
         ({"n_threads": 0}, ValueError, "n_threads must be an integer >= 1"),
+        ({"save_product": "no"}, TypeError, "save_product must be True or False"),
+        ({"save_gram": 2}, TypeError, "save_gram must be True or False, not 2"),
         ({"init": "random"}, TypeError, "init must be Gaussian"),
         ({"init": lf.Gaussian}, TypeError, "init must be .* not <class"),
         ({"init": lf.Weights(np.eye(2), np.eye(2))}, ValueError, r"needs \(2, 3\)"),
@@ -54,6 +56,15 @@ def test_bad_input(
     init = keywords.pop("init")
     with pytest.raises(error, match=match):
         dynamics(lf.Task(np.ones((2, 3))), init, **keywords)
+
+
+@pytest.mark.parametrize("dynamics", SOLVED)
+def test_any_number_of_threads_will_do(dynamics: Any) -> None:
+    words = {"times": [0.0, 1.0], "rng": 0}
+    task, init = lf.Task(np.ones((2, 3))), lf.Gaussian(10, 0.1)
+    many = dynamics(task, init, n_threads=2**40, **words)
+    one = dynamics(task, init, n_threads=1, **words)
+    np.testing.assert_array_equal(many.train_error, one.train_error)
 
 
 @pytest.mark.parametrize("dynamics", [*SOLVED, lf.gradient_flow])

@@ -81,6 +81,7 @@ def test_prescribed_and_random_singular_values() -> None:
         ({"width": 2, "size": [-1.0]}, (3, 3), ValueError, "size must be"),
         ({"width": 2, "size": -1.0}, (3, 3), ValueError, "size must be"),
         ({"width": 2, "size": [np.nan]}, (3, 3), ValueError, "size must be"),
+        ({"width": 2, "size": 1e200}, (3, 3), ValueError, "size must be at most 1e"),
         ({"width": 2, "size": 1j}, (3, 3), TypeError, "size must be"),
         ({"width": 0}, (3, 3), ValueError, "width must be"),
         ({"width": 2, "lam": np.inf}, (3, 3), ValueError, "lam must be"),

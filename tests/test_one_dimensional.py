@@ -315,6 +315,8 @@ def test_more_bad_input() -> None:
         net.solve([1, 0])
     with pytest.raises(ValueError, match=r"name must be one of \['standard', 'ntk'"):
         lf.OneDimensional.parameterised("mup", 10)
+    with pytest.raises(TypeError, match=r"width must be a real number >= 1, not \(5,"):
+        lf.OneDimensional.random((5, 5), 1.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="width must be a real number >= 1"):
         lf.OneDimensional.parameterised("ntk", 0.5)
     with pytest.raises(ValueError, match="d_in must be a real number >= 1"):

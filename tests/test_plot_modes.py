@@ -66,8 +66,11 @@ def test_bulk_is_a_band(run: lf.Trajectory) -> None:
     assert band.get_hatch()
     assert "bulk, modes 3 to 30" in labels(ax)
     assert not any("bulk" in text for text in labels(lf.plot.singular_values(run)))
-    with pytest.raises(ValueError, match="signal"):
-        lf.plot.singular_values(run, signal=-1)
+    for draw in (lf.plot.singular_values, lf.plot.alignment, lf.plot.active_modes):
+        with pytest.raises(ValueError, match="signal is -1; it must be at least 0"):
+            draw(run, signal=-1)
+        with pytest.raises(TypeError, match=r"signal is 1\.5; it must be an integer"):
+            draw(run, signal=1.5)  # type: ignore[arg-type]
 
 
 def test_alignment(run: lf.Trajectory) -> None:

@@ -244,6 +244,14 @@ def test_the_status_of_several_seeds_is_the_commonest() -> None:
         plot.phase_panel(data, "status", vmin=1)
 
 
+@pytest.mark.parametrize("ends", [(5, 1), (2, 2), (0, np.nan)])
+def test_ends_of_the_colours_that_are_none_are_refused(ends: Any) -> None:
+    with pytest.raises(
+        ValueError, match=rf"vmin is {ends[0]} and vmax {ends[1]}; vmin"
+    ):
+        plot.phase_panel(diagram(), vmin=ends[0], vmax=ends[1])
+
+
 def test_failed_and_pending_cells_are_marked_and_left_out() -> None:
     data = diagram(seeds=2)
     data.status[1, 2, :] = [-1, -4]

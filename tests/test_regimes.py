@@ -117,6 +117,13 @@ def test_bad_exponents() -> None:
         regimes.classify([1, 2], [1, 2, 3], d=D, rank=RANK)
 
 
+def test_words_are_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="gamma_w is 'a'; it must be real numbers"):
+        regimes.classify(-1, "a", d=D, rank=RANK)
+    with pytest.raises(TypeError, match="target_singular_values is"):
+        regimes.mode_laziness(1.0, [[1.0], [2.0, 3.0]])
+
+
 def test_mode_laziness() -> None:
     np.testing.assert_array_equal(
         regimes.mode_laziness(2.0, [4, 1, 0]), [0.5, 2, np.inf]

@@ -194,6 +194,9 @@ def test_bad_input() -> None:
         lf.self_consistent(task, weights, step_size=0.1, max_steps=3)
     with pytest.raises(ValueError, match="kappa must be a real number >= 0"):
         lf.self_consistent(task, weights, kappa=-1, step_size=0.1, max_steps=3)
+    for words in ({"times": [1.0]}, {"step_size": 0.1, "max_steps": 3}):
+        with pytest.raises(ValueError, match=r"kappa must be such .* not 1e\+200"):
+            lf.self_consistent(task, weights, kappa=1e200, **words)
     with pytest.raises(ValueError, match="learning_rates must be > 0 here"):
         lf.self_consistent(
             task, weights, kappa=1, step_size=0.1, max_steps=3, learning_rates=(0, 1)

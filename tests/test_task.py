@@ -48,6 +48,8 @@ def test_target_is_a_copy_and_read_only() -> None:
         ([1.0, 2.0], ValueError, "target must have shape"),
         ([[1e200, 1.0]], ValueError, "target must be below .* largest entry is 1e.200"),
         ([["a"]], TypeError, "target must be a matrix of real numbers"),
+        ([[1.0, 2.0], [3.0]], ValueError, "target must be an array, its rows of one"),
+        (np.ma.masked_equal([[1.0, 2.0]], 2.0), TypeError, "target must be a plain"),
         ([[1j]], TypeError, "target must be a matrix of real numbers"),
     ],
 )

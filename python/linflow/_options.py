@@ -40,6 +40,8 @@ def observables(
     observe = validate.choices(
         "observe", observe, OBSERVABLES + spectral.OBSERVABLES + more
     )
+    if top is not None:
+        top = validate.at_most("top", top, smaller)
     if "test_error" in observe and task.truth is None:
         observe = tuple(name for name in observe if name != "test_error")
     if not has_train_error(task):
@@ -48,7 +50,7 @@ def observables(
         return observe, 0
     if top is None:
         return observe, smaller if smaller <= 64 else 8
-    return observe, validate.at_most("top", top, smaller)
+    return observe, int(top)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,7 @@ class Stepped(Observing):
         """Check the keywords of a run before any work starts."""
         observe, top = observables(task, observe, top)
         track = validate.choice("track", track, TRACKS)
+        save_product = validate.flag("save_product", save_product)
         save_every = validate.integer("save_every", save_every, at_least=1)
         rules = combine(stop, max_steps, has_truth=task.truth is not None)
         points = rules.max_steps // save_every + 2
@@ -135,9 +138,9 @@ class Stepped(Observing):
             rules=rules,
             save_every=save_every,
             top=top,
-            save_product=bool(save_product),
-            save_weights=bool(save_weights),
-            save_gram=bool(save_gram),
+            save_product=save_product,
+            save_weights=validate.flag("save_weights", save_weights),
+            save_gram=validate.flag("save_gram", save_gram),
             dtype=validate.dtype(dtype),
             observe=observe,
             track=track,
@@ -209,16 +212,18 @@ class Timed(Observing):
                 raise ValueError(message)
         observe, top = observables(task, observe, top)
         track = validate.choice("track", track, TRACKS)
+        save_product = validate.flag("save_product", save_product)
+        save_gram = validate.flag("save_gram", save_gram)
         checked = validate.times("times", times, infinite=True)
         points = len(checked)
         precision = validate.dtype(dtype)
         threads = 0 if n_threads is None else n_threads
         if n_threads is not None:
-            threads = validate.integer("n_threads", n_threads, at_least=1)
+            threads = min(validate.integer("n_threads", n_threads, at_least=1), points)
         at_once, each = matrices
         held = at_once + each * min(threads or core.default_threads(), points)
         # Modes and what is more than values are looked at once all times are solved.
-        kept = int(bool(save_product))
+        kept = int(save_product)
         if track == "modes" or set(observe) & set(spectral.OBSERVABLES):
             kept += 2
         validate.memory(
@@ -231,8 +236,8 @@ class Timed(Observing):
         return cls(
             times=checked,
             top=top,
-            save_product=bool(save_product),
-            save_gram=bool(save_gram),
+            save_product=save_product,
+            save_gram=save_gram,
             dtype=precision,
             observe=observe,
             track=track,

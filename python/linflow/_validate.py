@@ -23,6 +23,7 @@ def real(
     *,
     above: float | None = None,
     at_least: float | None = None,
+    up_to: float | None = None,
     finite: bool = True,
 ) -> float:
     """Return `value` as a float in the given range."""
@@ -31,9 +32,12 @@ def real(
         allowed += f" > {above:g}"
     if at_least is not None:
         allowed += f" >= {at_least:g}"
+    if up_to is not None:
+        allowed += f" and <= {up_to:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         if isinstance(value, np.ndarray) and value.ndim == 0:
-            return real(name, value[()], above=above, at_least=at_least, finite=finite)
+            limits = {"above": above, "at_least": at_least, "up_to": up_to}
+            return real(name, value[()], **limits, finite=finite)
         message = f"{name} must be {allowed}, not {value!r}"
         raise TypeError(message)
     number = float(value)
@@ -42,10 +46,19 @@ def real(
         or (finite and math.isinf(number))
         or (above is not None and not number > above)
         or (at_least is not None and not number >= at_least)
+        or (up_to is not None and not number <= up_to)
     ):
         message = f"{name} must be {allowed}, not {number!r}"
         raise ValueError(message)
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return a truth value, given as such or as 0 or 1; words are none."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        message = f"{name} must be True or False, not {value!r}"
+        raise TypeError(message)
+    return bool(value)
 
 
 def integer(name: str, value: Any, *, at_least: int) -> int:
@@ -90,11 +103,25 @@ def thresholds(name: str, value: ArrayLike) -> Array:
     return array
 
 
+def _array(name: str, value: Any) -> NDArray[Any]:
+    """Return the array that is given, whatever it holds."""
+    if np.ma.is_masked(value):
+        message = (
+            f"{name} must be a plain array: of a masked one the mask would be lost"
+        )
+        raise TypeError(message)
+    try:
+        return np.asarray(value)
+    except ValueError:
+        message = f"{name} must be an array, its rows of one length, not {value!r}"
+        raise ValueError(message) from None
+
+
 def matrix(
     name: str, value: ArrayLike, *, shape: tuple[int | None, int | None] = (None, None)
 ) -> Array:
     """Return a float64 copy of a finite, non-empty real matrix; None is any size."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.dtype.kind not in "buif":
         message = f"{name} must be a matrix of real numbers, not of {array.dtype}"
         raise TypeError(message)
@@ -116,7 +143,7 @@ def matrix(
 
 def vector(name: str, value: ArrayLike, *, length: int | None = None) -> Array:
     """Return a float64 copy of a finite, non-empty real vector."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.ndim != 1:
         message = f"{name} must be one-dimensional, not of shape {array.shape}"
         raise ValueError(message)
@@ -125,7 +152,7 @@ def vector(name: str, value: ArrayLike, *, length: int | None = None) -> Array:
 
 def nonnegative_vector(name: str, value: ArrayLike) -> Array:
     """Return a finite, non-empty vector of numbers >= 0."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.dtype.kind not in "buif":
         message = f"{name} must be real numbers >= 0, not of {array.dtype}"
         raise TypeError(message)
@@ -141,7 +168,7 @@ def nonnegative_vector(name: str, value: ArrayLike) -> Array:
 
 def times(name: str, value: ArrayLike, *, infinite: bool) -> Array:
     """Return non-negative times that do not decrease; the last may be infinite."""
-    array = np.asarray(value)
+    array = _array(name, value)
     if array.dtype.kind not in "buif":
         message = f"{name} must be real numbers >= 0, not {value!r}"
         raise TypeError(message)

@@ -218,9 +218,9 @@ def gradient_flow(
     """
     points = validate.times("times", times, infinite=False)
     callback = callbacks.check(callback)
-    conserve = bool(conserve)
+    conserve = validate.flag("conserve", conserve)
     precision = validate.dtype(dtype)
-    rtol = validate.real("rtol", rtol, above=0)
+    rtol = validate.real("rtol", rtol, above=0, up_to=1)
     if atol is not None:
         atol = validate.real("atol", atol, at_least=0)
     if step_size is not None:
@@ -235,7 +235,9 @@ def gradient_flow(
     scale = Rescaling.check(1.0, scale, frozen=True).scale
     network = any_network(init, task, rng)
     layers = network.layers
-    save_weights, save_gram = bool(save_weights), bool(save_gram)
+    save_product = validate.flag("save_product", save_product)
+    save_weights = validate.flag("save_weights", save_weights)
+    save_gram = validate.flag("save_gram", save_gram)
     if save_gram:
         grams.check(layers)
     rates = layer_rates(learning_rates, len(layers))
@@ -303,7 +305,7 @@ def gradient_flow(
             land=conserve,
             top=top,
             spectrum=spectrum,
-            save_product=bool(save_product),
+            save_product=save_product,
             save_weights=save_weights or save_gram,
             progress=update,
             callback=callback,

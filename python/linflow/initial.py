@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_WIDTH = 1e15
 """Beyond this, consecutive degrees of freedom w - i are no longer distinct numbers."""
 
+LARGEST_SIZE = 1e150
+"""Of the singular values of a start, whose squares are to be finite."""
+
 
 @runtime_checkable
 class Initial(Protocol):
@@ -178,6 +181,11 @@ class Balanced:
             self.size = validate.real("size", size, at_least=0)
         else:
             self.size = validate.nonnegative_vector("size", size)
+        if np.max(self.size) > LARGEST_SIZE:
+            message = (
+                f"size must be at most {LARGEST_SIZE:g}, not {np.max(self.size):g}"
+            )
+            raise ValueError(message)
 
     def sample(self, task: Task | tuple[int, int], rng: RngLike = None) -> Network:
         """Draw the network; the stream depends on shape, width, lam, size and `rng`."""

@@ -146,6 +146,7 @@ class OneDimensional:
         >>> round(net.kappa, 5)
         1.0
         """
+        width = validate.real("width", width, at_least=1)
         drawn = Gaussian(width, variance).sample((1, 1), rng)
         made = cls(drawn.W2[0], drawn.W1[:, 0], **settings)
         # Without the law: the levels are those of the weights that were drawn.

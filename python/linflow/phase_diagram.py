@@ -236,7 +236,7 @@ def phase_diagram(
             f"{dynamics!r}"
         )
         raise ValueError(message)
-    rtol = validate.real("rtol", rtol, above=0)
+    rtol = validate.real("rtol", rtol, above=0, up_to=1)
     if rtol != RTOL and "gradient_flow" not in kinds:
         message = (
             f"rtol must be {RTOL:g} where no 'gradient_flow' is integrated by "

@@ -372,8 +372,12 @@ def classify_modes(
 def _broadcast(
     *, low: float = -math.inf, **values: ArrayLike
 ) -> tuple[NDArray[np.float64], ...]:
-    arrays = {k: np.asarray(v, dtype=np.float64) for k, v in values.items()}
-    for name, array in arrays.items():
+    arrays = {}
+    for name, value in values.items():
+        try:
+            array = arrays[name] = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name} is {value!r}; it must be real numbers") from None
         if not np.isfinite(array).all():
             wrong = array[~np.isfinite(array)][0]
             raise ValueError(f"{name} contains {wrong}; it must be finite")

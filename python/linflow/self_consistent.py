@@ -278,7 +278,15 @@ def _check_no_steps(*, max_steps: Any, save_every: Any, stop: Any) -> None:
 def _threshold(network: Network, kappa: float | None, rescaling: Rescaling) -> Law:
     """Return the law, in standard units, with the threshold of the formula."""
     if kappa is not None:
-        return Law(0.0, (kappa / rescaling.output) ** 2)
+        with np.errstate(over="ignore"):
+            square = float(np.square(kappa / rescaling.output))
+        if not np.isfinite(square):
+            message = (
+                "kappa must be such that its square, in units of rates and scale, is "
+                f"finite, not {kappa:g}"
+            )
+            raise ValueError(message)
+        return Law(0.0, square)
     if network.law is None:
         message = (
             "kappa must be given: given weights have no law that would tell it "

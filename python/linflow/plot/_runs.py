@@ -220,6 +220,16 @@ def _array(
     return array
 
 
+def check_count(name: str, value: int | None, least: int) -> None:
+    """Refuse what is neither None nor an integer from `least` on."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is {value!r}; it must be an integer, or None")
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}, or None")
+
+
 def _threshold(kappa: float | None) -> float | None:
     """Take a kappa that is NaN for none; refuse a negative one."""
     if kappa is None or np.isnan(kappa):

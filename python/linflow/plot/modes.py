@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._runs import Trajectories, read_runs, run_handles
+from ._runs import Trajectories, check_count, read_runs, run_handles
 from ._style import LINE_STYLES, legend_below, new_axes, time_axis
 
 if TYPE_CHECKING:
@@ -54,9 +54,8 @@ def alignment(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    check_count("signal", signal, 0)
     own = len(MARKERS) if signal is None else min(signal, len(MARKERS))
-    if own < 0:
-        raise ValueError(f"signal is {signal}; it must be at least 0, or None")
     runs = [run for run in read_runs(data, labels) if run.alignment is not None]
     if not runs:
         raise ValueError("data has no alignment; save it with observe=('alignment',)")
@@ -143,10 +142,11 @@ def active_modes(
     TypeError
         If something in `data` is not a trajectory.
     ValueError
-        If there is none, or none has counted active modes.
+        If there is none, none has counted active modes, or `signal` is negative.
     """
     from matplotlib.ticker import MaxNLocator
 
+    check_count("signal", signal, 0)
     runs = [run for run in read_runs(data, labels) if run.active_modes is not None]
     if not runs:
         raise ValueError(

@@ -110,6 +110,8 @@ def phase_panel(
     own = ax is None
     if ax is None:
         ax = new_axes()[0]
+    if vmin is not None and vmax is not None and not vmin < vmax:
+        raise ValueError(f"vmin is {vmin} and vmax {vmax}; vmin must be less")
     norm: Normalize
     if variable == "status":
         if vmin is not None or vmax is not None:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._runs import Run, Trajectories, read_runs, run_handles, split_at
+from ._runs import (
+    Run,
+    Trajectories,
+    check_count,
+    read_runs,
+    run_handles,
+    split_at,
+)
 from ._style import legend_below, new_axes, outline, time_axis
 
 if TYPE_CHECKING:
@@ -72,10 +79,8 @@ def singular_values(
     from matplotlib.collections import LineCollection
     from matplotlib.lines import Line2D
 
-    if top is not None and top < 1:
-        raise ValueError(f"top is {top}; it must be at least 1, or None")
-    if signal is not None and signal < 0:
-        raise ValueError(f"signal is {signal}; it must be at least 0, or None")
+    check_count("top", top, 1)
+    check_count("signal", signal, 0)
     runs = [
         run
         for run in read_runs(data, labels, top=top)
