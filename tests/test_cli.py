@@ -145,6 +145,7 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
         (["--d", "1"], "--d must be an integer >= 2, not 1"),
         (["--rank", "99"], "--rank must be at most d"),
         (["--grid", "0"], "--grid must be an integer >= 1, not 0"),
+        (["--grid", "1", "--gamma-w", "1", "2"], "--gamma-w must be one value, twice"),
         (["--gamma-w", "-1", "2"], "--gamma-w must be between 0 and"),
         (["--gamma-sigma2", "nan", "0"], "--gamma-sigma2 must be a real number"),
         (["--gamma-sigma2", "-inf", "-1e-1"], "--gamma-sigma2 must be a real number"),

@@ -228,6 +228,7 @@ def test_progress_counts_cells_and_names_ends(
         ({"dims": {"curve": ("x",)}}, ValueError, "dims: those of curve must differ"),
         ({"dims": {"path": ("a",)}}, ValueError, "dims: 'path' must be one of"),
         ({"attrs": {"path": {}}}, ValueError, "attrs: 'path' must be one of"),
+        ({"store": 5}, TypeError, "store must be the path of a folder, or None, not 5"),
         ({"dims": 3}, TypeError, "dims must be a mapping or None, not 3"),
         ({"fixed": ["n"]}, TypeError, "fixed must be a mapping or None, not "),
         ({"rng": -1}, ValueError, "rng must be a non-negative"),

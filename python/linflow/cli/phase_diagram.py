@@ -134,6 +134,11 @@ def run(options: argparse.Namespace) -> int:
         for name in preset
     }
     count = validate.integer("--grid", settings["grid"], at_least=1)
+    for pair in (options.gamma_sigma2, options.gamma_w):
+        if count == 1 and pair is not None and pair[0] != pair[1]:
+            name = "--gamma-w" if pair is options.gamma_w else "--gamma-sigma2"
+            message = f"{name} must be one value, twice, with --grid 1, not {pair}"
+            raise ValueError(message)
     panels = options.panels
     if panels is not None:
         panels = list(validate.choices("--panels", panels, PANELS))

@@ -25,10 +25,13 @@ RESUME = (True, False, "repair", "retry")
 
 
 def check_resume(resume: Any, store: Any) -> bool | str:
-    """Return what is to be done with a store that is there."""
+    """Return what is to be done with a store that is there, if one is named."""
     if not isinstance(resume, bool | str) or resume not in RESUME:
         message = f"resume must be True, False, 'repair' or 'retry', not {resume!r}"
         raise ValueError(message)
+    if store is not None and not isinstance(store, str | os.PathLike):
+        message = f"store must be the path of a folder, or None, not {store!r}"
+        raise TypeError(message)
     if store is None and isinstance(resume, str):
         message = f"resume must be True or False where store is None, not {resume!r}"
         raise ValueError(message)
