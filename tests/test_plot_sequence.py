@@ -87,6 +87,28 @@ def test_lazy_to_rich() -> None:
     assert ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
 
 
+def test_axes_that_are_none_are_refused() -> None:
+    task = lf.low_rank_task((3, 2), 1, rng=0)
+    init = lf.Gaussian(1e4, 1e-4)
+    names = ("train_error", "singular_values", "alignment", "active_modes")
+    run = lf.closed_form(task, init, times=[0, 1], rng=0, observe=names, save_gram=True)
+    drawings: dict[Any, Any] = {
+        plot.errors: run,
+        plot.singular_values: run,
+        plot.alignment: run,
+        plot.active_modes: run,
+        plot.kernel: run,
+        plot.sequence: lf.learn_sequence([task], init, times=[0, 1], rng=0),
+        plot.lazy_to_rich: lf.lazy_to_rich((2, 2, 2), [0.0, 1.0]),
+        plot.phase_panel: lf.phase_diagram(4, 1, -1.0, 1.0, progress=False),
+    }
+    for draw, data in drawings.items():
+        with pytest.raises(TypeError, match="ax is 5; it must be an Axes, or None"):
+            draw(data, ax=5)
+    with pytest.raises(TypeError, match="data holds a int, not a learned sequence"):
+        plot.sequence(5)  # type: ignore[arg-type]
+
+
 def test_lazy_to_rich_bad_input() -> None:
     data = lf.lazy_to_rich((2, 2, 2), [0.0, 1.0])
     with pytest.raises(ValueError, match="data is empty"):

@@ -187,10 +187,14 @@ class Plan:
             )
             if callback is not None:
                 keywords["callback"] = _shifted(callback, shift)
-            run = lazy(moved, network, times=times, save_product=True, **keywords)
-            assert run.product is not None
-            run.product = run.product - shift
-            run.last_product = now = run.last_product - shift
+            try:
+                run = lazy(moved, network, times=times, save_product=True, **keywords)
+            except BaseException as error:
+                for name in ("trajectory", "partial"):
+                    _move(getattr(error, name, None), shift)
+                raise
+            _move(run, shift)
+            now = run.last_product
             runs.append(run)
         return tuple(runs)
 
@@ -198,6 +202,13 @@ class Plan:
 def _shifted(callback: Callback, shift: Array) -> Callback:
     """Return it as it is called with an output map of the moved target."""
     return lambda time, product: callback(time, product - shift)
+
+
+def _move(run: Trajectory | None, shift: Array) -> None:
+    """Take the output map of a run back from the moved target."""
+    if run is not None and run.product is not None:
+        run.product = run.product - shift
+        run.last_product = run.last_product - shift
 
 
 def _times(times: Any, count: int, *, infinite: bool) -> tuple[Array, ...]:

@@ -49,6 +49,23 @@ def new_axes(count: int = 1, *, columns: int = 2) -> AxesArray:
     return axes[:count]
 
 
+def one_axes(ax: Any) -> Axes:
+    """Return the Axes that are given, or new ones.
+
+    Raises
+    ------
+    TypeError
+        If they are something else.
+    """
+    from matplotlib.axes import Axes
+
+    if ax is None:
+        ax = new_axes()[0]
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax is {ax!r}; it must be an Axes, or None")
+    return ax
+
+
 def time_axis(ax: Axes, scale: str) -> None:
     """Set the scale of the times; a logarithmic one leaves out what was at 0.
 

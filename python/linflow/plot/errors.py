@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import COLOURS, legend_below, new_axes, time_axis
+from ._style import COLOURS, legend_below, one_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,8 +70,7 @@ def errors(
     from matplotlib.lines import Line2D
 
     runs = read_runs(data, labels)
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     curves = [
         (run, name, values)
         for run in runs

@@ -9,7 +9,7 @@ import numpy as np
 from linflow import observables
 
 from ._runs import Trajectories, read_runs, run_handles
-from ._style import legend_below, new_axes, time_axis
+from ._style import legend_below, one_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +67,7 @@ def kernel(
     runs = read_runs(data, labels)
     given = data if isinstance(data, list | tuple) else [data]
     curves = [function(one) for one in given]
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     for run, curve in zip(runs, curves, strict=True):
         ax.plot(
             run.times,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._style import COLOURS, LINE_STYLES, legend_below, new_axes
+from ._style import COLOURS, LINE_STYLES, legend_below, one_axes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,8 +79,7 @@ def lazy_to_rich(
         labels = [one.attrs["dynamics"].replace("_", " ") for one in given]
     if isinstance(labels, str) or len(labels) != len(given):
         raise ValueError(f"labels is {labels!r}; data needs {len(given)} of them")
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     handles: list[Artist] = []
     first = given[0]
     triples = np.stack([first.d_in, first.width, first.d_out], axis=1).tolist()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._runs import Trajectories, check_count, read_runs, run_handles
-from ._style import LINE_STYLES, legend_below, new_axes, time_axis
+from ._style import LINE_STYLES, legend_below, one_axes, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,7 @@ def alignment(
     runs = [run for run in read_runs(data, labels) if run.alignment is not None]
     if not runs:
         raise ValueError("data has no alignment; save it with observe=('alignment',)")
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     shown, bulk = 0, False
     for run in runs:
         values = np.asarray(run.alignment)
@@ -152,8 +151,7 @@ def active_modes(
         raise ValueError(
             "data has no active modes; save them with observe=('active_modes',)"
         )
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     most = 1.0
     for run in runs:
         counts = np.asarray(run.active_modes)

@@ -22,6 +22,7 @@ from ._style import (
     legend_below,
     legend_outside,
     new_axes,
+    one_axes,
 )
 
 if TYPE_CHECKING:
@@ -108,8 +109,7 @@ def phase_panel(
     cells = summarise(data, variable, statistic)
     look = look_of(str(variable), data.attrs)
     own = ax is None
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     if vmin is not None and vmax is not None and not vmin < vmax:
         raise ValueError(f"vmin is {vmin} and vmax {vmax}; vmin must be less")
     norm: Normalize

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from linflow.sequence import LearnedSequence
 
-from ._style import COLOURS, LINE_STYLES, TIME, legend_below, new_axes
+from ._style import COLOURS, LINE_STYLES, TIME, legend_below, one_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,10 +64,9 @@ def sequence(
     """
     from matplotlib.lines import Line2D
 
-    given = [data] if isinstance(data, LearnedSequence) else list(data)
+    given = list(data) if isinstance(data, Iterable) else [data]
     count, names, labels = _check(given, labels, tasks)
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     for index, one in enumerate(given):
         finite = np.isfinite(one.times)
         for k in range(count):

@@ -21,7 +21,7 @@ from ._runs import (
     run_handles,
     split_at,
 )
-from ._style import legend_below, new_axes, outline, time_axis
+from ._style import legend_below, one_axes, outline, time_axis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,8 +90,7 @@ def singular_values(
         raise ValueError(
             "data has no singular values; save them with observe=('singular_values',)"
         )
-    if ax is None:
-        ax = new_axes()[0]
+    ax = one_axes(ax)
     # Many modes in full weight would run into one another.
     most = max(np.shape(np.asarray(run.singular_values))[1] for run in runs)
     scale = max(0.4, min(1.0, (MANY_MODES / max(most, 1)) ** 0.5))
