@@ -259,6 +259,13 @@ except lf.Interrupted as stopped:
         ({"noise": -1}, "noise must be a real number >= 0"),
         ({"distance_to": "moon"}, "distance_to must be one of"),
         ({"n_threads": 0}, "n_threads must be an integer >= 1"),
+        ({"dynamics": "gradient_flow", "rtol": 2}, "rtol must be .* <= 1, not 2"),
+        ({"dynamics": "closed_form", "rtol": 1e-3}, "rtol must be 1e-06 where no"),
+        ({"rtol": 1e-3, "distance_to": "lazy"}, "rtol must be 1e-06 where no"),
+        (
+            {"dynamics": "gradient_flow", "method": "euler", "rtol": 1e-3},
+            "by method='auto', not 0.001",
+        ),
         ({"resume": "retry"}, "resume must be True or False where store is None"),
     ],
 )
