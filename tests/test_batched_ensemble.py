@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from linflow._core import Record
 
 STEPS = 12
-# Square, flat and tall; sizes that blocks of 2 to 5 divide and do not; the last two on
-# both sides of the largest that is batched.
+# Square, flat and tall; sizes that blocks of 2 to 5 divide and do not; on both sides of
+# the largest that is batched (50 with AVX-512 and on ARM, elsewhere 32).
 SHAPES = [
     (1, 1),
     (2, 3),
@@ -117,7 +117,8 @@ def test_ranks_are_those_of_all_singular_values(
     """Whether all values are asked for or only these two."""
     case = make(shape, 19)
     record = run(case | {"values": False}, float32)
-    assert np.isnan(record["nuclear_norm"]).all() or max(shape) > 50
+    in_lanes = core.lanes("gradient_descent", *shape, float32) > 1
+    assert np.isnan(record["nuclear_norm"]).all() == in_lanes
     for cell in range(19):
         target = case["targets"][case["task"][cell]]
         X, Y = network.draw_gaussian(

@@ -60,7 +60,8 @@ def test_few_times_tell_what_all_steps_tell(rule: str) -> None:
     """From noisy starts to saddles: the same steps, and errors that are true."""
     located, scanned = both(protocol=RULES[rule])
     for name in NAMES:
-        np.testing.assert_array_equal(located[name], scanned[name], err_msg=name)
+        rtol = 1e-14 if name.endswith("error") else 0.0  # as compilers may round
+        np.testing.assert_allclose(located[name], scanned[name], rtol, err_msg=name)
     np.testing.assert_allclose(located.stable_rank, scanned.stable_rank, rtol=1e-9)
 
 
