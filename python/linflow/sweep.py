@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import functools
-import hashlib
 import inspect
 import pickle
-import textwrap
+import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from linflow import _fingerprint as fingerprint
 from linflow import _streams as streams
 from linflow import _validate as validate
 from linflow.execution.driver import Plan, run
@@ -68,7 +65,8 @@ def sweep(
         Axes by name: numbers or strings without repeats. Their order is that of the
         dimensions.
     fixed : mapping, optional
-        Further keywords, the same in every cell; part of the store's settings.
+        Further keywords, the same in every cell; part of the store's settings, by what
+        they hold.
     seeds : int, optional
         Repetitions, as a last dimension ``seed``. Seed i of ``rng=n`` is what
         ``rng=numpy.random.SeedSequence(n, spawn_key=(i,))`` gives, here, in
@@ -125,6 +123,11 @@ def sweep(
 
     Notes
     -----
+    A store goes on with the same `fixed` and the same function: its own code, and what
+    a `functools.partial` or the object of a method holds. Not looked at are functions
+    that it calls, global variables and those of an enclosing function: pass by `fixed`
+    what may change.
+
     Handing out and writing a batch takes milliseconds. At most two batches per worker
     are in flight, and those finished last being written: what a killed driver costs.
 
@@ -275,32 +278,16 @@ def _settings(function: Any, fixed: Mapping[str, Any]) -> dict[str, Any]:
         fixed = {**function.keywords, **fixed}
         fixed |= {f"argument {i}": one for i, one in enumerate(function.args)}
         function = function.func
-    name = getattr(function, "__qualname__", type(function).__qualname__)
+    if isinstance(function, types.MethodType):
+        fixed["argument self"], function = function.__self__, function.__func__
+    elif not hasattr(function, "__qualname__"):  # an object that can be called
+        fixed["argument self"], function = function, type(function)
     module = getattr(function, "__module__", None) or ""
     return {
-        "function": f"{module}.{name}".removeprefix("__main__."),
-        "source": _source(function),
-        "fixed": ", ".join(f"{name} = {_word(fixed[name])}" for name in sorted(fixed)),
+        "function": f"{module}.{function.__qualname__}".removeprefix("__main__."),
+        "source": fingerprint.source(function),
+        "fixed": ", ".join(
+            f"{name} = {fingerprint.word(fixed[name])}" for name in sorted(fixed)
+        ),
         "linflow": str(build_info()["version"]),
     }
-
-
-def _source(function: Any) -> str:
-    """Return a digest of a function's own code, comments and layout apart."""
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-        text = ast.dump(ast.parse(text))
-    except (OSError, TypeError, SyntaxError):  # built in, or typed at a prompt
-        return "unknown"
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def _word(value: Any) -> str:
-    """Return a keyword's value in words; a digest for arrays and other large things."""
-    if isinstance(value, np.ndarray):
-        digest = hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=8)
-        return f"array {value.shape} {value.dtype} {digest.hexdigest()}"
-    text = repr(value)
-    if " at 0x" in text:  # an address: not the same tomorrow
-        text = hashlib.blake2b(pickle.dumps(value), digest_size=8).hexdigest()
-    return text
