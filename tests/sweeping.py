@@ -103,6 +103,24 @@ def sweep_dawdling(pids: str, store: str) -> xr.Dataset:
     return lf.sweep(dawdle, grid, fixed=fixed, store=store, executor=2, progress=False)
 
 
+def long_curve(x: float) -> Any:
+    """Return more than fits in a pipe."""
+    return np.full(1_000_000, x)
+
+
+def interrupt_long_results() -> None:
+    """Interrupt sweeps whose workers are sending long results."""
+    for number in range(2, 6):
+
+        def stop(done: int, number: int = number) -> None:
+            if done >= number:
+                raise KeyboardInterrupt
+
+        grid = {"x": np.arange(40.0)}
+        with contextlib.suppress(lf.Interrupted):
+            lf.sweep(long_curve, grid, executor=2, batch=1, progress=stop)
+
+
 def killed_at_write(log: str, store: str, number: int) -> None:
     """Sweep, and kill this process at the given write, before it or half-way in it."""
     written = 0

@@ -354,3 +354,15 @@ def test_one_writer_at_a_time(context: ForkServerContext, tmp_path: Path) -> Non
     process.kill()
     process.join()
     sweep_logged(*arguments, seconds=0.004)
+
+
+def test_long_results_do_not_hang_an_interrupted_driver(
+    context: ForkServerContext,
+) -> None:
+    process = context.Process(target=sweeping.interrupt_long_results)
+    process.start()
+    process.join(60)
+    ended = process.exitcode
+    process.kill()
+    process.join()
+    assert ended == 0

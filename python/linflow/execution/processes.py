@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linflow.store.grid import Columns
     from linflow.store.results import Results
 
+LINGER = 60.0  # s that a worker may take to send what it has computed
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -75,7 +76,7 @@ class Processes:
         self._executor.shutdown(wait=False)
 
     def close(self) -> None:
-        """End the processes now, whatever they are doing."""
+        """End the processes now, whatever they compute."""
         self._leash.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._reader.close()
@@ -87,15 +88,53 @@ def call(parcel: bytes, columns: Columns, n_threads: int) -> Results:
     The work comes pickled by itself: if that can't be undone here, the error travels
     back, whereas the pool's own unpickling would end the process.
     """
-    try:
-        work: Work = pickle.loads(parcel)
-    except Exception as error:
-        message = (
-            f"function can't be loaded in a worker process ({error}): define it in a "
-            "module that workers can import"
-        )
-        raise TypeError(message) from error
-    return work(columns, n_threads)
+    with _state:
+        try:
+            work: Work = pickle.loads(parcel)
+        except Exception as error:
+            message = (
+                f"function can't be loaded in a worker process ({error}): define it in "
+                "a module that workers can import"
+            )
+            raise TypeError(message) from error
+        return work(columns, n_threads)
+
+
+class _State:
+    """Whether this worker computes or, once it does not, may be sending a result.
+
+    A worker that ends amid a long result leaves the driver reading for ever: the pipe
+    stays open, as the driver holds its other end, too.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._computing = False
+        self._over = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._over:
+                os._exit(1)
+            self._computing = True
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._computing = False
+
+    def end(self) -> None:
+        """End the process: now, or once what it sends is sent, or the driver gone."""
+        with self._lock:
+            self._over = True
+            if self._computing:
+                os._exit(1)
+        driver = mp.parent_process()
+        if driver is not None:
+            driver.join(LINGER)
+        os._exit(1)
+
+
+_state = _State()
 
 
 def _start(leash: Connection) -> None:
@@ -105,7 +144,7 @@ def _start(leash: Connection) -> None:
     def watch() -> None:
         with contextlib.suppress(EOFError, OSError):
             leash.recv()
-        os._exit(1)
+        _state.end()
 
     threading.Thread(target=watch, name="leash", daemon=True).start()
 

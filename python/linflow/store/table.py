@@ -42,8 +42,8 @@ class Table:
         """Make room for what is stored of each cell."""
         for name, one in variables.items():
             shape = (self.grid.size, *one.shape)
-            self.variables[name] = one
             self.values[name] = np.full(shape, one.fill, dtype=one.dtype)
+            self.variables[name] = one
 
     def discover(
         self, results: Results, dims: Mapping[str, Any], attrs: Mapping[str, Any]
