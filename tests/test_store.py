@@ -13,10 +13,7 @@ import xarray as xr
 import zarr
 
 import linflow as lf
-from linflow.store.grid import Axis, Grid
 from linflow.store.layout import Store
-from linflow.store.results import Variable
-from linflow.store.table import Table
 from sweeping import GRID, calls, diagram, draw, logged, same
 
 QUIET: dict[str, Any] = {"progress": False}
@@ -388,10 +385,3 @@ def test_partial_results_can_be_loaded_meanwhile(tmp_path: Path) -> None:
     assert seen == sorted(seen)
     assert any(0 < one < 400 for one in seen)
     same(data, diagram(None))
-
-
-def test_results_without_room_leave_a_table_that_can_be_read() -> None:
-    table = Table(Grid((Axis.check("x", [1, 2], {}),)), {})
-    with pytest.raises(MemoryError):
-        table.learn({"value": Variable(shape=(2**48,))})
-    assert set(table.dataset({})) == {"status", "duration"}

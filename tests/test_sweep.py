@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures as cf
+import enum
 import functools
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,9 @@ import linflow as lf
 from linflow import _streams as streams
 from linflow.protocol import published_step_size
 from sweeping import GRID, draw, same
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUIET: dict[str, Any] = {"progress": False}
 
@@ -227,6 +233,19 @@ def test_progress_counts_cells_and_names_ends(
         ({"dims": {"curve": ("a", "b")}}, ValueError, "dims: curve has 1"),
         ({"dims": {"curve": ("x",)}}, ValueError, "dims: those of curve must differ"),
         ({"dims": {"path": ("a",)}}, ValueError, "dims: 'path' must be one of"),
+        ({"dims": ["curve"]}, TypeError, "dims must be a mapping of names"),
+        ({"dims": {"curve": 5}}, TypeError, "dims: 'curve' must be a name and have"),
+        ({"dims": {"curve": (1,)}}, TypeError, "dims: curve must have names"),
+        ({"attrs": {"curve": "m"}}, TypeError, "attrs: 'curve' must be .* a mapping"),
+        ({"fixed": {1: 2}}, TypeError, "fixed: 1 must be a name"),
+        (
+            {"grid": {"x": np.ma.masked_array([1, 2], [False, True])}},
+            ValueError,
+            "masked",
+        ),
+        ({"store": "s3://bucket/best.zarr"}, ValueError, "store must be the path of"),
+        ({"store": b"best.zarr"}, TypeError, "store must be a path of letters"),
+        ({"executor": np.int64(0)}, ValueError, "executor must be an integer >= 1"),
         ({"attrs": {"path": {}}}, ValueError, "attrs: 'path' must be one of"),
         ({"store": 5}, TypeError, "store must be the path of a folder, or None, not 5"),
         ({"dims": 3}, TypeError, "dims must be a mapping or None, not 3"),
@@ -240,3 +259,78 @@ def test_bad_input(
     words: dict[str, Any] = {"function": draw, "grid": GRID, **QUIET} | keywords
     with pytest.raises(error, match=match):
         lf.sweep(words.pop("function"), words.pop("grid"), **words)
+
+
+Name = enum.Enum("Name", {"LONG": "lambda-balanced", "SHORT": "rich"}, type=str)
+
+
+def test_words_of_an_enumeration_are_their_values() -> None:
+    data = lf.sweep(lambda kind: len(kind), {"kind": list(Name)}, **QUIET)
+    assert data.kind.values.tolist() == ["lambda-balanced", "rich"]
+    assert data.value.values.tolist() == [15.0, 4.0]
+
+
+class Silent(Exception):
+    """An error that has no words."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+def _fails(x: int) -> float:
+    if x == 1:
+        message = "a name \udc80 that is not UTF-8, a \0"
+        raise OSError(message)
+    if x == 2:
+        raise Silent
+    if x == 3:
+        raise ValueError("é" * 100_000)
+    if x == 4:
+        sys.exit("wrong parameters")
+    return float(x)
+
+
+def test_reasons_are_stored_whatever_is_raised(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    words: dict[str, Any] = {"store": store, **QUIET}
+    with cf.ThreadPoolExecutor(1) as executor:
+        data = lf.sweep(_fails, {"x": range(6)}, executor=executor, **words)
+    assert data.status.values.tolist() == [1, -3, -3, -3, -3, 1]
+    reasons = data.reason.values.tolist()
+    assert reasons[1] == "OSError: a name \\udc80 that is not UTF-8, a \\0"
+    assert reasons[2] == "Silent, which can't say what it is"
+    assert reasons[3].startswith("ValueError: éé")
+    assert reasons[4] == "SystemExit: wrong parameters"
+    same(lf.store.load(store), data)
+    lf.store.to_netcdf(store, tmp_path / "store.nc")
+
+
+def test_a_long_reason_costs_no_more_than_a_store_keeps() -> None:
+    data = lf.sweep(
+        lambda x: _fails(x if x == 3 else 0), {"x": range(2000)}, batch=1000, **QUIET
+    )
+    assert data.reason.nbytes < 2000 * 4 * 241
+
+
+def test_exit_in_the_drivers_thread_ends_the_sweep() -> None:
+    with pytest.raises(SystemExit) as end:
+        lf.sweep(_fails, {"x": [0, 5, 4, 6]}, **QUIET)
+    partial = end.value.partial  # type: ignore[attr-defined]
+    assert partial.status.values.tolist() == [1, 1, 0, 0]
+
+
+def test_masked_results_are_refused() -> None:
+    def value(x: int) -> Any:
+        return np.ma.masked_array([1.0, 2.0], [x == 1, False])
+
+    data = lf.sweep(value, {"x": [0, 1]}, **QUIET)
+    assert data.status.values.tolist() == [1, -3]
+    assert "of value some are masked" in str(data.reason.values[1])
+
+
+def test_results_that_differ_are_told_with_their_cell() -> None:
+    def value(x: int, y: float) -> Any:
+        return [1.0, 2.0] if x == 2 else 1.0
+
+    with pytest.raises(ValueError, match=r"the one is that of x = 2, y = 0\.5"):
+        lf.sweep(value, {"x": [0, 1, 2], "y": [0.5]}, batch=3, **QUIET)

@@ -9,6 +9,8 @@ import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from linflow import _fingerprint as fingerprint
 from linflow import _streams as streams
 from linflow import _validate as validate
@@ -150,11 +152,8 @@ def sweep(
     >>> bool((data.status == lf.Status.REACHED_END).all())
     True
     """
-    fixed, dims = _mapping("fixed", fixed), _mapping("dims", dims)
-    attrs = {
-        name: _mapping(f"attrs[{name!r}]", words)
-        for name, words in _mapping("attrs", attrs).items()
-    }
+    attrs, fixed = _words("attrs", attrs, Mapping), _words("fixed", fixed, object)
+    dims = _words("dims", dims, str | list | tuple)
     if store is not None:
         attrs = plain(attrs)
     cells = _grid(grid, seeds, attrs)
@@ -190,15 +189,26 @@ def sweep(
     return run(plan)
 
 
-def _mapping(name: str, value: Any) -> dict[str, Any]:
-    if value is not None and not isinstance(value, Mapping):
-        message = f"{name} must be a mapping or None, not {value!r}"
-        raise TypeError(message)
-    return dict(value or {})
-
-
 def _count(name: str, value: Any) -> int | None:
     return None if value is None else validate.integer(name, value, at_least=1)
+
+
+def _words(name: str, given: Any, kind: Any) -> dict[str, Any]:
+    """Return what an argument says by name, each of a kind."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        message = f"{name} must be a mapping of names, not {given!r}"
+        raise TypeError(message)
+    for key, value in given.items():
+        if not isinstance(key, str) or not isinstance(value, kind):
+            what = "a mapping" if kind is Mapping else "a name or names"
+            message = f"{name}: {key!r} must be a name and have {what}, not {value!r}"
+            raise TypeError(message)
+        if name == "dims" and not all(isinstance(one, str) for one in value):
+            message = f"dims: {key} must have names, not {value!r}"
+            raise TypeError(message)
+    return dict(given)
 
 
 def _grid(grid: Any, seeds: Any, attrs: Mapping[str, Any]) -> Grid:
@@ -257,7 +267,7 @@ def _picklable(function: Any, fixed: Any, executor: Any) -> None:
     """Refuse early what can't be sent to a process; dask has means of its own."""
     import concurrent.futures as cf
 
-    if not isinstance(executor, int | cf.ProcessPoolExecutor):
+    if not isinstance(executor, int | np.integer | cf.ProcessPoolExecutor):
         return
     try:
         pickle.dumps((function, fixed))

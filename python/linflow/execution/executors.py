@@ -59,6 +59,8 @@ import os
 import pickle
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from linflow import _validate as validate
 from linflow.execution.processes import Processes, call
 
@@ -324,7 +326,7 @@ def open_pool(executor: Any, n_threads: int | None, here: Callable[[], Pool]) ->
     threads = n_threads or 1
     if executor is None:
         return here()
-    if isinstance(executor, int) and not isinstance(executor, bool):
+    if isinstance(executor, int | np.integer) and not isinstance(executor, bool):
         return NewProcesses(validate.integer("executor", executor, at_least=1), threads)
     if isinstance(executor, cf.Executor):
         return Borrowed(executor, threads)

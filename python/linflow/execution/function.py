@@ -11,7 +11,13 @@ import numpy as np
 from linflow import _core
 from linflow import _streams as streams
 from linflow.status import Status
-from linflow.store.results import RESERVED, Results, check_same
+from linflow.store.columns import REASON_BYTES
+from linflow.store.results import (
+    RESERVED,
+    InconsistentResults,
+    Results,
+    check_same,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -50,11 +56,14 @@ class FunctionWork:
             except KeyboardInterrupt as interrupt:
                 out.raised = interrupt
                 break
-            except Exception as error:
+            except (Exception, SystemExit) as error:
+                if isinstance(error, SystemExit) and report is not None:
+                    out.raised = error  # here it may be a signal that ends the driver
+                    break
                 status[i] = Status.USER_ERROR
-                out.reasons[i] = f"{type(error).__name__}: {error}"
+                out.reasons[i] = _reason(error)
             else:
-                _enter(out.values, values, i, count)
+                _enter(out.values, values, i, count, cell)
             out.duration[i] = time.perf_counter() - started
             if report is not None:
                 try:
@@ -102,7 +111,20 @@ def _answer(answer: Any, axes: Collection[str]) -> tuple[dict[str, NDArray[Any]]
     return values, int(status)
 
 
+def _reason(error: BaseException) -> str:
+    """Return what a call raised, as much of it as a store has room for."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:
+        text = f"{type(error).__name__}, which can't say what it is"
+    letters = text.replace("\0", "\\0").encode(errors="backslashreplace")
+    return letters[:REASON_BYTES].decode(errors="ignore")
+
+
 def _array(name: str, value: Any) -> NDArray[Any]:
+    if np.ma.is_masked(value):
+        message = f"function must return numbers; of {name} some are masked"
+        raise TypeError(message)
     array = np.asarray(value)
     if array.dtype.kind not in "buifc":
         message = f"function must return numbers; {name} is {value!r}"
@@ -111,12 +133,21 @@ def _array(name: str, value: Any) -> NDArray[Any]:
 
 
 def _enter(
-    table: dict[str, NDArray[Any]], values: dict[str, NDArray[Any]], i: int, count: int
+    table: dict[str, NDArray[Any]],
+    values: dict[str, NDArray[Any]],
+    i: int,
+    count: int,
+    cell: Mapping[str, Any],
 ) -> None:
     """Put a cell's values in the columns of its batch."""
     if not table:
         for name, value in values.items():
             table[name] = np.full((count, *value.shape), np.nan, dtype=value.dtype)
-    check_same(table, values)
+    try:
+        check_same(table, values)
+    except InconsistentResults as error:
+        where = ", ".join(f"{name} = {one}" for name, one in cell.items())
+        message = f"{error}; the one is that of {where}"
+        raise InconsistentResults(message) from None
     for name, value in values.items():
         table[name][i] = value

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from linflow.status import Status
 from linflow.store.chunks import ChunkDamaged
-from linflow.store.layout import Store, StoreDamaged, is_empty
+from linflow.store.layout import Store, StoreDamaged, is_empty, place
 from linflow.store.table import FAILED, Table
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
@@ -57,29 +56,27 @@ def obtain(
     OSError
         When it can't be written.
     """
-    if not os.fspath(path):
-        message = "store must be the path of a folder, not ''"
-        raise ValueError(message)
-    place = Path(path)
-    there = place.exists() and not is_empty(place)
+    folder = place(path)
+    there = folder.exists() and not is_empty(folder)
     if there:
-        store = Store.open(place)
+        store = Store.open(folder)
         if resume is False:
             message = (
-                f"store {str(place)!r} exists; resume it (resume=True), name another "
+                f"store {str(folder)!r} exists; resume it (resume=True), name another "
                 "or delete it"
             )
             raise FileExistsError(message)
         _same_settings(store, settings, grid)
     try:
         if not there:
-            store = Store.create(place, {"settings": dict(settings)}, grid)
+            store = Store.create(folder, {"settings": dict(settings)}, grid)
+            _same_settings(store, settings, grid)
         store.claim()
         store.grow(grid)
     except BlockingIOError:
         raise
     except OSError as error:
-        message = f"store: can't write {str(place)!r}: {error.strerror or error}"
+        message = f"store: can't write {str(folder)!r}: {error.strerror or error}"
         raise OSError(error.errno, message) from error
     return store
 

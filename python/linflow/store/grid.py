@@ -53,6 +53,11 @@ class Axis:
         if kind == "U" and not all(isinstance(value, str) for value in given):
             message = f"grid: {name} must be numbers or strings, not both: {values!r}"
             raise ValueError(message)
+        if kind == "U":  # what a member of an enumeration is, not what NumPy prints
+            array = np.array([str.__str__(value) for value in given])
+        if np.ma.is_masked(values):
+            message = f"grid: {name} must not be masked"
+            raise ValueError(message)
         array = array.astype(KINDS[kind])
         if kind == "f" and not np.isfinite(array).all():
             message = (

@@ -12,9 +12,12 @@ record, without which nothing can be read, is synced.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
+import threading
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +29,6 @@ from linflow.store.results import Results, Variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 FORMAT = "linflow_store"
 VERSION = 2
 FIRST = 64  # batches that a new store has room for
+_claiming = threading.Lock()
+_claimed: set[tuple[int, str] | None] = set()  # lock files that a process has open
 
 
 class StoreDamaged(RuntimeError):
@@ -53,13 +57,17 @@ class Store:
         self.record = record
         self.batches = batches  # numbers of those that were there when it was opened
         self._lock: int | None = None
+        self._claim: tuple[int, str] | None = None
         self._capacity = 0
         self._grid: tuple[Any, Grid] | None = None
         self._free: Iterator[int] = iter(())
 
     @classmethod
     def create(cls, path: Path, record: dict[str, Any], grid: Grid) -> Store:
-        """Make an empty store, which is there whole or not at all."""
+        """Make an empty store, which is there whole or not at all.
+
+        Somebody else's, made in the meantime, stays.
+        """
         record = {
             FORMAT: VERSION,
             **record,
@@ -70,13 +78,17 @@ class Store:
             "sessions": [],
             "instruction_sets": [],
         }
-        partial = path.with_name(f".{path.name}{chunks.PARTIAL}")
+        own = f"{os.getpid()}.{threading.get_ident()}"
+        partial = path.with_name(f".{path.name}.{own}{chunks.PARTIAL}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(partial, ignore_errors=True)  # of a driver that was killed
             metadata.write_array(partial, CHECKSUM, 1, FIRST)
             metadata.write_group(partial, record, sync=False)  # nothing to lose yet
             partial.replace(path)
+        except OSError:
+            if not is_store(path):
+                raise
+            return cls.open(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return cls(path, record, [])
@@ -102,16 +114,34 @@ class Store:
         return cls(path, _record(path), batches)
 
     def claim(self) -> None:
-        """Get ready to write; one process at a time may.
+        """Get ready to write; one sweep at a time may.
 
         Raises
         ------
         BlockingIOError
-            When another process writes to the store.
+            When another sweep writes to the store, here or in another process.
         OSError
             When it can't be written.
         """
-        self._lock = os.open(self.path / CHECKSUM.name / "lock", os.O_RDWR | os.O_CREAT)
+        # Opened but once here: closing it anywhere ends the process's lock.
+        lock = self.path / CHECKSUM.name / "lock"
+        claim = os.getpid(), os.path.realpath(lock)
+        with _claiming:
+            if claim in _claimed:
+                message = f"store {str(self.path)!r} is in use by another thread"
+                raise BlockingIOError(errno.EAGAIN, message)
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT)
+            self._claim = claim
+            _claimed.add(claim)
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Take the lock, and look what there is to go on from."""
+        assert self._lock is not None
         with contextlib.suppress(ImportError):
             import fcntl
 
@@ -119,7 +149,6 @@ class Store:
                 # A record lock, which forked workers do not inherit.
                 fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError) as error:
-                self.close()
                 message = f"store {str(self.path)!r} is in use by another process"
                 raise BlockingIOError(error.errno, message) from error
             except OSError:
@@ -136,6 +165,8 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+            _claimed.discard(self._claim)
+            self._claim = None
 
     @property
     def grid(self) -> Grid:
@@ -276,6 +307,24 @@ class Store:
         for name, known in self.record["labels"].items():
             parameters[name] = np.array(known, dtype=np.str_)[parameters[name]]
         return parameters
+
+
+def place(path: str | os.PathLike[str]) -> Path:
+    """Return where a store is, wherever the working directory is later.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `path` is not that of a folder.
+    """
+    text = os.fspath(path)
+    if not isinstance(text, str):
+        message = f"store must be a path of letters, not {text!r}"
+        raise TypeError(message)
+    if not text or "://" in text:
+        message = f"store must be the path of a folder, not {text!r}"
+        raise ValueError(message)
+    return Path(text).absolute()
 
 
 def is_empty(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from linflow.store.access import intact, recall
 from linflow.store.chunks import PARTIAL
-from linflow.store.layout import Store
+from linflow.store.layout import Store, place
 from linflow.store.provenance import attributes
 from linflow.store.table import summary as words
 
@@ -50,7 +50,7 @@ def load(path: str | os.PathLike[str]) -> xr.Dataset:
     ...     lf.store.load(f"{folder}/powers.zarr").value.values.tolist()
     [[2.0, 4.0], [3.0, 9.0]]
     """
-    store = Store.open(Path(path))
+    store = Store.open(place(path))
     table = recall(store, store.grid, resume=True)
     return table.dataset(attributes(store.record))
 
@@ -65,7 +65,7 @@ def check(path: str | os.PathLike[str]) -> list[str]:
     FileNotFoundError, ValueError
         When there is no store.
     """
-    store = Store.open(Path(path))
+    store = Store.open(place(path))
     findings: dict[int, str] = {}
     collections.deque(intact(store, findings), maxlen=0)
     return [f"batch {slot}: {what}" for slot, what in findings.items()]
@@ -73,7 +73,7 @@ def check(path: str | os.PathLike[str]) -> list[str]:
 
 def summary(path: str | os.PathLike[str]) -> str:
     """Return in a line how far a store has come and how its cells ended."""
-    store = Store.open(Path(path))
+    store = Store.open(place(path))
     table = recall(store, store.grid, resume=True)
     ends = words(table.counts)
     return f"{table.done} of {table.grid.size} cells" + (f": {ends}" if ends else "")

@@ -1,0 +1,83 @@
+"""Stores: where they are, who may write to them, what they can't hold."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import linflow as lf
+from linflow.store import metadata
+from linflow.store.grid import Axis, Grid
+from linflow.store.results import Variable
+from linflow.store.table import Table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUIET: dict[str, Any] = {"progress": False}
+
+
+def test_results_without_room_leave_a_table_that_can_be_read() -> None:
+    table = Table(Grid((Axis.check("x", [1, 2], {}),)), {})
+    with pytest.raises(MemoryError):
+        table.learn({"value": Variable(shape=(2**48,))})
+    assert set(table.dataset({})) == {"status", "duration"}
+
+
+def test_a_store_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+
+    def leaves(x: int) -> float:
+        if x == 2:
+            os.chdir(other)
+        return float(x)
+
+    lf.sweep(leaves, {"x": range(6)}, store="store.zarr", batch=1, **QUIET)
+    assert not list(other.iterdir())
+    assert lf.store.summary(tmp_path / "store.zarr") == "6 of 6 cells: 6 reached end"
+
+
+def test_one_thread_at_a_time_writes(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+    refused: list[int] = []
+
+    def slow(x: int) -> float:
+        if x == 2 and not refused:
+            with pytest.raises(BlockingIOError, match="in use by another thread"):
+                lf.sweep(slow, {"x": [7]}, store=store, **QUIET)
+            refused.append(x)
+        return float(x)
+
+    lf.sweep(slow, {"x": [0, 1]}, store=store, **QUIET)
+    lf.sweep(slow, {"x": range(5)}, store=store, **QUIET)
+    assert refused == [2]
+    assert lf.store.check(store) == []
+    assert lf.store.load(store).x.values.tolist() == [0, 1, 2, 3, 4]
+    lf.sweep(slow, {"x": [7]}, store=store, **QUIET)
+
+
+def test_a_store_that_another_sweep_made_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = metadata.write_group
+    store = tmp_path / "store.zarr"
+
+    def value(x: int) -> float:
+        return float(x)
+
+    def first(*arguments: Any, **words: Any) -> None:
+        monkeypatch.undo()
+        lf.sweep(value, {"x": [0, 1]}, store=store, **QUIET)
+        write(*arguments, **words)
+
+    monkeypatch.setattr(metadata, "write_group", first)
+    data = lf.sweep(value, {"x": [1, 2]}, store=store, **QUIET)
+    assert data.value.values.tolist() == [1.0, 2.0]
+    assert lf.store.load(store).x.values.tolist() == [0, 1, 2]
+    assert [one.name for one in tmp_path.iterdir()] == ["store.zarr"]
