@@ -356,3 +356,13 @@ assert not heavy, heavy
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_as_a_module() -> None:
+    words = [sys.executable, "-m", "linflow", "info"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.startswith("version")
+    done = subprocess.run([*words, "--no"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("linflow info: unrecognized arguments: --no")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 import contextlib
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 
 import linflow as lf
+from linflow.execution.processes import _environment
 from sweeping import GRID, cluster, draw, mortal, same, spawned
 
 if TYPE_CHECKING:
@@ -178,3 +180,21 @@ def test_a_script_without_guard_is_told(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert 'under if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+
+
+def test_sweeps_of_several_threads_leave_the_environment_alone() -> None:
+    before = dict(os.environ)
+
+    def start(_: int) -> None:
+        for _ in range(2000):
+            with _environment(3):
+                assert os.environ["OMP_NUM_THREADS"] == "3"
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with cf.ThreadPoolExecutor(4) as executor:
+            list(executor.map(start, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert dict(os.environ) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import linflow as lf
@@ -16,7 +17,10 @@ from linflow.store.table import Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import xarray as xr
+
 QUIET: dict[str, Any] = {"progress": False}
+FIVE: Any = np.int64(5)
 
 
 def test_results_without_room_leave_a_table_that_can_be_read() -> None:
@@ -81,3 +85,25 @@ def test_a_store_that_another_sweep_made_first(
     assert data.value.values.tolist() == [1.0, 2.0]
     assert lf.store.load(store).x.values.tolist() == [0, 1, 2]
     assert [one.name for one in tmp_path.iterdir()] == ["store.zarr"]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ({"max_steps": 5}, {"max_steps": FIVE}),
+        ({"stop": lf.stop.max_steps(5)}, {"stop": lf.stop.max_steps(FIVE)}),
+    ],
+)
+def test_numbers_of_numpy_are_the_same_protocol(
+    one: dict[str, Any], two: dict[str, Any], tmp_path: Path
+) -> None:
+    def run(step_size: float, rules: dict[str, Any]) -> xr.Dataset:
+        protocol = {"step_size": step_size, **rules}
+        words: dict[str, Any] = {"store": tmp_path / "store.zarr", **QUIET}
+        return lf.phase_diagram(8, 1, -1.0, 1.0, protocol=protocol, **words)
+
+    first = run(1e-3, one)
+    assert run(1e-3, one).identical(first)
+    assert run(np.float64(1e-3), two).identical(first)
+    with pytest.raises(ValueError, match="was made with protocol"):
+        run(2e-3, one)

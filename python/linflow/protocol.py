@@ -54,7 +54,11 @@ class Protocol:
         rules = stop_rules.combine(
             settings.get("stop"), settings.get("max_steps"), has_truth=True
         )
-        words = {key: settings[key] for key in PROTOCOL_KEYS if key in settings}
+        plain = {
+            key: value.item() if isinstance(value, np.generic) else value
+            for key, value in settings.items()
+        }
+        words = {key: plain[key] for key in PROTOCOL_KEYS if key in plain}
         return cls(rules, step_size, repr(words))
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from linflow import _validate as validate
 from linflow._core import stop as core
 
@@ -26,6 +28,12 @@ __all__ = [
 class Rule:
     """Base of all stop rules."""
 
+    def _plain(self) -> None:
+        """Keep NumPy's numbers as Python's, which print as they were written."""
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
+
 
 @dataclass(frozen=True)
 class max_steps(Rule):
@@ -35,6 +43,7 @@ class max_steps(Rule):
 
     def __post_init__(self) -> None:
         validate.integer("max_steps", self.steps, at_least=0)
+        self._plain()
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class train_below(Rule):
 
     def __post_init__(self) -> None:
         validate.real("train_below", self.level, above=0)
+        self._plain()
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ class train_stalled(Rule):
     def __post_init__(self) -> None:
         validate.real("train_stalled: change", self.change, above=0)
         validate.real("train_stalled: drop", self.drop, at_least=0)
+        self._plain()
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,7 @@ class test_rising(Rule):
     def __post_init__(self) -> None:
         validate.integer("test_rising: times", self.times, at_least=1)
         validate.integer("test_rising: after", self.after, at_least=0)
+        self._plain()
 
 
 published: tuple[Rule, ...] = (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from linflow.store.grid import Columns
     from linflow.store.results import Results
 
+_setting = threading.Lock()
 LINGER = 60.0  # s that a worker may take to send what it has computed
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -151,14 +152,15 @@ def _start(leash: Connection) -> None:
 
 @contextlib.contextmanager
 def _environment(n_threads: int) -> Iterator[None]:
-    """Set what new processes read as their number of threads."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, str(n_threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    """Set what new processes read as their number of threads; one sweep at a time."""
+    with _setting:
+        before = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, str(n_threads)))
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
