@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import linflow as lf
 from linflow.store import metadata
@@ -16,8 +17,6 @@ from linflow.store.table import Table
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import xarray as xr
 
 QUIET: dict[str, Any] = {"progress": False}
 FIVE: Any = np.int64(5)
@@ -107,3 +106,21 @@ def test_numbers_of_numpy_are_the_same_protocol(
     assert run(np.float64(1e-3), two).identical(first)
     with pytest.raises(ValueError, match="was made with protocol"):
         run(2e-3, one)
+
+
+def test_attributes_that_netcdf_does_not_have(tmp_path: Path) -> None:
+    store = tmp_path / "store.zarr"
+
+    def value(x: str) -> float:
+        return float(x)
+
+    words = {"units": "m", "edges": [0, 1.5], "names": ["a", "b"]}
+    other = {"periodic": True, "of": None, "flags": [True], "range": {"low": 1}}
+    lf.sweep(value, {"x": ["1", "2"]}, attrs={"x": words | other}, store=store, **QUIET)
+    with xr.open_dataset(lf.store.to_netcdf(store, tmp_path / "out.nc")) as read:
+        attrs = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in read.x.attrs.items()
+        }
+    json = {"of": "null", "flags": "[true]", "range": '{"low": 1}'}
+    assert attrs == words | json | {"periodic": 1}

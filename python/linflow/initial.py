@@ -277,7 +277,10 @@ class Weights:
     Examples
     --------
     >>> import linflow as lf
-    >>> lf.Weights([[1.0, 0.0]], [[0.5], [0.5]]).sample((2, 2)).product
+    >>> init = lf.Weights([[1.0, 0.0]], [[0.5], [0.5]])
+    >>> init
+    Weights(Network(2 x 2, width 1, 1 units kept))
+    >>> init.sample((2, 2)).product
     array([[0.5, 0. ],
            [0.5, 0. ]])
     """
@@ -298,6 +301,9 @@ class Weights:
             )
             raise ValueError(message)
         return self.network
+
+    def __repr__(self) -> str:
+        return f"Weights({self.network!r})"
 
 
 def initial_network(init: Any, task: Task, rng: RngLike) -> Network:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from linflow.store.access import intact, recall
 from linflow.store.chunks import PARTIAL
@@ -82,6 +83,9 @@ def summary(path: str | os.PathLike[str]) -> str:
 def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
     """Write what a store holds so far to a netCDF file (needs ``linflow[netcdf]``).
 
+    Attributes that netCDF does not have are written as numbers (True and False) or in
+    JSON.
+
     Returns
     -------
     Path
@@ -89,9 +93,23 @@ def to_netcdf(path: str | os.PathLike[str], target: str | os.PathLike[str]) -> P
     """
     file = Path(target)
     partial = file.with_name(f".{file.name}.{os.getpid()}{PARTIAL}")
+    data = load(path)
+    for one in (data, *(data[name] for name in data.variables)):
+        one.attrs = {name: _attribute(value) for name, value in one.attrs.items()}
     try:
-        load(path).to_netcdf(partial, engine="h5netcdf")
+        data.to_netcdf(partial, engine="h5netcdf")
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
     return file
+
+
+def _attribute(value: Any) -> Any:
+    """Return an attribute as netCDF can hold it: a number, words or a list of them."""
+    if isinstance(value, bool):
+        return int(value)
+    parts = value if isinstance(value, list | tuple) and value else [value]
+    for kinds in ((int, float), (str,)):
+        if all(type(one) in kinds for one in parts):
+            return value
+    return json.dumps(value)
