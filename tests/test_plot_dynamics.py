@@ -54,6 +54,7 @@ def modes_of(ax: Axes, name: str, state: str) -> list[NDArray[np.float64]]:
 
 def test_dynamics_gives_back_what_it_drew_on() -> None:
     run = trajectory()
+    assert plot.dynamics(run)[0].get_title() == "Errors"
     axes = plot.dynamics(run)
     assert isinstance(axes, np.ndarray)
     assert [a.get_title() for a in axes] == ["Errors", "Singular values"]

@@ -8,7 +8,7 @@ Active Regimes", NeurIPS 2024, arXiv 2405.17580.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from ._runs import Trajectories, read_runs
 from ._style import as_array, choose_panels, new_axes
@@ -22,6 +22,45 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from ._style import AxesArray, AxesLike
+
+
+@overload
+def dynamics(
+    data: Trajectories,
+    *,
+    panels: None = None,
+    ax: None = None,
+    labels: Sequence[str] | None = None,
+    legend: bool = True,
+    signal: int | None = None,
+    xscale: str = "linear",
+) -> AxesArray: ...
+
+
+@overload
+def dynamics(
+    data: Trajectories,
+    *,
+    panels: str | Sequence[str] | None = None,
+    ax: Axes,
+    labels: Sequence[str] | None = None,
+    legend: bool = True,
+    signal: int | None = None,
+    xscale: str = "linear",
+) -> Axes: ...
+
+
+@overload
+def dynamics(
+    data: Trajectories,
+    *,
+    panels: str | Sequence[str] | None = None,
+    ax: AxesLike | None = None,
+    labels: Sequence[str] | None = None,
+    legend: bool = True,
+    signal: int | None = None,
+    xscale: str = "linear",
+) -> Axes | AxesArray: ...
 
 
 def dynamics(
