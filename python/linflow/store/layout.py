@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import shutil
 import threading
@@ -155,6 +156,10 @@ class Store:
                 pass  # a file system without locks
         for partial in self.path.glob(f"**/*{chunks.PARTIAL}"):
             partial.unlink(missing_ok=True)
+        # Of those killed while they made it, or who find it there in a moment.
+        half_made = f"{glob.escape(f'.{self.path.name}.')}*{chunks.PARTIAL}"
+        for folder in self.path.parent.glob(half_made):
+            shutil.rmtree(folder, ignore_errors=True)
         self.batches, self.record = _batches(self.path), _record(self.path)
         used = set(self.batches)
         self._free = (slot for slot in range(2**62) if slot not in used)
