@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures as cf
 import contextlib
+import multiprocessing as mp
 import os
 import subprocess
 import sys
@@ -198,3 +199,19 @@ def test_sweeps_of_several_threads_leave_the_environment_alone() -> None:
     finally:
         sys.setswitchinterval(interval)
     assert dict(os.environ) == before
+
+
+def enter_environment() -> None:
+    with _environment(1):
+        pass
+
+
+def test_a_fork_amid_a_start_does_not_hang() -> None:
+    process = mp.get_context("fork").Process(target=enter_environment)
+    with _environment(2):
+        process.start()
+    process.join(30)
+    ended = process.exitcode
+    process.kill()
+    process.join()
+    assert ended == 0

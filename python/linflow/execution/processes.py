@@ -138,6 +138,16 @@ class _State:
 _state = _State()
 
 
+def _renew() -> None:
+    """Give a forked child a lock that nobody holds there."""
+    global _setting
+    _setting = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
 def _start(leash: Connection) -> None:
     """Prepare a worker: Ctrl-C is the driver's to answer, and its end is ours."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 FORMAT = "linflow_store"
 VERSION = 2
 FIRST = 64  # batches that a new store has room for
-_claiming = threading.Lock()
-_claimed: set[tuple[int, str] | None] = set()  # lock files that a process has open
+_claimed: dict[tuple[int, str], Store] = {}  # by process and lock file
 
 
 class StoreDamaged(RuntimeError):
@@ -127,14 +126,12 @@ class Store:
         # Opened but once here: closing it anywhere ends the process's lock.
         lock = self.path / CHECKSUM.name / "lock"
         claim = os.getpid(), os.path.realpath(lock)
-        with _claiming:
-            if claim in _claimed:
-                message = f"store {str(self.path)!r} is in use by another thread"
-                raise BlockingIOError(errno.EAGAIN, message)
-            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT)
-            self._claim = claim
-            _claimed.add(claim)
+        if _claimed.setdefault(claim, self) is not self:  # atomic, and safe to fork
+            message = f"store {str(self.path)!r} is in use by another thread"
+            raise BlockingIOError(errno.EAGAIN, message)
+        self._claim = claim
         try:
+            self._lock = os.open(lock, os.O_RDWR | os.O_CREAT)
             self._prepare()
         except BaseException:
             self.close()
@@ -170,7 +167,8 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-            _claimed.discard(self._claim)
+        if self._claim is not None:
+            _claimed.pop(self._claim, None)
             self._claim = None
 
     @property
