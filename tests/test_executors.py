@@ -8,6 +8,7 @@ import multiprocessing as mp
 import os
 import subprocess
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,7 +209,8 @@ def enter_environment() -> None:
 
 def test_a_fork_amid_a_start_does_not_hang() -> None:
     process = mp.get_context("fork").Process(target=enter_environment)
-    with _environment(2):
+    with _environment(2), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12: threads
         process.start()
     process.join(30)
     ended = process.exitcode
