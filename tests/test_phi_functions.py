@@ -20,5 +20,5 @@ def test_phi_functions(far: float, float32: bool, rtol: float) -> None:
         for x in z.tolist()
     ]
     found = core.phi_functions(z, float32)
-    smallest = np.finfo(np.float32 if float32 else np.float64).tiny  # normal one
+    smallest = float(np.finfo(np.float32 if float32 else np.float64).tiny)  # normal
     np.testing.assert_allclose(found, exact, rtol=100 * rtol, atol=smallest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from linflow.store.layout import Store, StoreDamaged, is_empty, place
 from linflow.store.table import FAILED, Table
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
