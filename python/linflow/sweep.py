@@ -198,15 +198,15 @@ def _words(name: str, given: Any, kind: Any) -> dict[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        message = f"{name} must be a mapping of names, not {given!r}"
+        message = f"{name} must be a mapping or None, not {given!r}"
         raise TypeError(message)
     for key, value in given.items():
         if not isinstance(key, str) or not isinstance(value, kind):
             what = "a mapping" if kind is Mapping else "a name or names"
-            message = f"{name}: {key!r} must be a name and have {what}, not {value!r}"
+            message = f"{name}[{key!r}] must be {what}, by a name, not {value!r}"
             raise TypeError(message)
         if name == "dims" and not all(isinstance(one, str) for one in value):
-            message = f"dims: {key} must have names, not {value!r}"
+            message = f"dims[{key!r}] must be a name or names, not {value!r}"
             raise TypeError(message)
     return dict(given)
 
