@@ -47,7 +47,7 @@ def test_attributes_may_be_arrays_and_are_checked_first(tmp_path: Path) -> None:
     wrong: Any
     for wrong, match in (
         ({"total": {"what": object()}}, "attrs: .* can't be stored"),
-        ({"total": "metres"}, r"attrs\['total'\] must be a mapping, .* not 'metres'"),
+        ({"total": "metres"}, r"attrs\['total'\] must be a mapping, not 'metres'"),
         ("metres", "attrs must be a mapping or None, not 'metres'"),
     ):
         with pytest.raises(TypeError, match=match):

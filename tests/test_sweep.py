@@ -244,7 +244,7 @@ def test_progress_counts_cells_and_names_ends(
             TypeError,
             r"dims\['curve'\] must be a name or names",
         ),
-        ({"attrs": {"curve": "m"}}, TypeError, "attrs: 'curve' must be .* a mapping"),
+        ({"attrs": {"curve": "m"}}, TypeError, r"attrs\['curve'\] must be a mapping"),
         ({"fixed": {1: 2}}, TypeError, "fixed: 1 must be a name"),
         (
             {"grid": {"x": np.ma.masked_array([1, 2], [False, True])}},

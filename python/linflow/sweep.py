@@ -201,12 +201,15 @@ def _words(name: str, given: Any, kind: Any) -> dict[str, Any]:
         message = f"{name} must be a mapping or None, not {given!r}"
         raise TypeError(message)
     for key, value in given.items():
-        if not isinstance(key, str) or not isinstance(value, kind):
-            what = "a mapping" if kind is Mapping else "a name or names"
-            message = f"{name}[{key!r}] must be {what}, by a name, not {value!r}"
+        if not isinstance(key, str):
+            message = f"{name}: {key!r} must be a name"
             raise TypeError(message)
-        if name == "dims" and not all(isinstance(one, str) for one in value):
-            message = f"dims[{key!r}] must be a name or names, not {value!r}"
+        fits = isinstance(value, kind)
+        if name == "dims":
+            fits = fits and all(isinstance(one, str) for one in value)
+        if not fits:
+            what = "a mapping" if kind is Mapping else "a name or names"
+            message = f"{name}[{key!r}] must be {what}, not {value!r}"
             raise TypeError(message)
     return dict(given)
 
