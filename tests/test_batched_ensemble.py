@@ -68,6 +68,17 @@ def expected(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train and test errors of a cell at every step, from the weights as drawn."""
     target = case["targets"][case["task"][cell]]
+    maps = reached(case, cell, steps)
+    truth = target - case["noises"][case["task"][cell]]
+    return (
+        np.array([reference.mean_square(A - target) for A in maps]),
+        np.array([reference.mean_square(A - truth) for A in maps]),
+    )
+
+
+def reached(case: dict[str, Any], cell: int, steps: int) -> list[np.ndarray]:
+    """Output maps of a cell up to a step, from the weights as drawn."""
+    target = case["targets"][case["task"][cell]]
     d_out, d_in = target.shape
     X, Y = network.draw_gaussian(
         case["seed"][cell], d_in, d_out, *(case[k][cell] for k in _LAW)
@@ -77,12 +88,7 @@ def expected(
         if case["dynamics"] == "gradient_descent"
         else reference.runge_kutta
     )
-    maps = follow(X.T, Y, target, step_size=case["step_size"][cell], steps=steps)
-    truth = target - case["noises"][case["task"][cell]]
-    return (
-        np.array([reference.mean_square(A - target) for A in maps]),
-        np.array([reference.mean_square(A - truth) for A in maps]),
-    )
+    return follow(X.T, Y, target, step_size=case["step_size"][cell], steps=steps)
 
 
 _LAW = ("width", "variance1", "variance2")
@@ -120,21 +126,43 @@ def test_ranks_are_those_of_all_singular_values(
     in_lanes = core.lanes("gradient_descent", *shape, float32) > 1
     assert np.isnan(record["nuclear_norm"]).all() == in_lanes
     for cell in range(19):
-        target = case["targets"][case["task"][cell]]
-        X, Y = network.draw_gaussian(
-            case["seed"][cell], shape[1], shape[0], *(case[k][cell] for k in _LAW)
-        )
-        *_, best = reference.gradient_descent(
-            X.T,
-            Y,
-            target,
-            step_size=case["step_size"][cell],
-            steps=int(record["best_step"][cell]),
-        )
+        best = reached(case, cell, int(record["best_step"][cell]))[-1]
         values = np.linalg.svd(best, compute_uv=False)
         assert record["rank"][cell] == np.sum(values > values[0] / 5)
         stable_rank = np.sum(values**2) / values[0] ** 2
         assert record["stable_rank"][cell] == pytest.approx(stable_rank, rel=rel)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 3), (7, 11), (20, 20), (50, 41), (9, 51)], ids=str
+)
+@pytest.mark.parametrize(
+    ("float32", "size", "digits"),
+    [(False, 1e-8, 1e-12), (True, 1e-6, 1e-5)],
+)
+@pytest.mark.parametrize("dynamics", ["gradient_descent", "gradient_flow_rk4"])
+def test_maps_far_smaller_than_the_target(
+    shape: tuple[int, int], float32: bool, size: float, digits: float, dynamics: str
+) -> None:
+    """Whether the first step is best, the last, or by rounding one between."""
+    case = make(shape, 19) | {"dynamics": dynamics}
+    case["noises"] = [0 * case["targets"][0], 2 * case["targets"][1]]
+    case["variance1"] *= size
+    case["variance2"] *= size
+    record = run(case, float32)
+    best = record["best_step"]
+    assert {0.0, float(STEPS)} <= set(best)
+    for cell in range(19):
+        maps = reached(case, cell, int(best[cell]))
+        target = case["targets"][case["task"][cell]]
+        assert np.linalg.norm(maps[-1]) < 1e-3 * np.linalg.norm(target)
+        values = np.linalg.svd(maps[-1], compute_uv=False)
+        near: dict[str, Any] = {"rel": digits, "abs": 0}
+        assert record["operator_norm"][cell] == pytest.approx(values[0], **near)
+        assert record["nuclear_norm"][cell] == pytest.approx(values.sum(), **near)
+        assert record["rank"][cell] == np.sum(values > values[0] / 5)
+        stable_rank = np.sum(values**2) / values[0] ** 2
+        assert record["stable_rank"][cell] == pytest.approx(stable_rank, **near)
 
 
 @pytest.mark.parametrize("size", [1e-160, 1.0, 1e150])
@@ -157,9 +185,11 @@ def test_ranks_of_maps_of_any_size(size: float, map_size: float) -> None:
 
 @pytest.mark.parametrize("dynamics", ["gradient_descent", "gradient_flow_rk4"])
 def test_a_cell_does_not_feel_its_neighbours(dynamics: str) -> None:
-    """Bitwise alone or in company, of cells that blow up, too."""
+    """Bitwise alone or in company, of cells that blow up or hardly learn, too."""
     case = make((10, 7), 23) | {"dynamics": dynamics}
     case["step_size"][[2, 3, 11]] = 1e3
+    case["variance1"][3:9] *= 1e-12
+    case["variance2"][3:9] *= 1e-12
     together = run(case)
     assert set(together["status"][[2, 3, 11]]) == {Status.DIVERGED}
     for order in ([5], [11], [22, 2, 5], list(range(23))[::-1]):

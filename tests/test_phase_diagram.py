@@ -102,6 +102,61 @@ def _check_cell(
     assert float(cell.distance) == pytest.approx(max(gaps), rel=1e-9, abs=1e-24)
 
 
+@pytest.mark.parametrize("d", [10, 24, 52])
+@pytest.mark.parametrize("noise", [1.0, 1e4])
+@pytest.mark.parametrize(
+    ("dtype", "gamma_sigma2", "digits"),
+    [("float64", -8.0, 1e-12), ("float32", -4.0, 1e-5)],
+)
+def test_maps_far_smaller_than_the_target_have_digits_of_their_own(
+    d: int, noise: float, dtype: str, gamma_sigma2: float, digits: float
+) -> None:
+    """Noise makes early steps the best ones, whose weights are gone at the end."""
+    step_size, steps = 0.02 / d / noise, 10
+    data = lf.phase_diagram(
+        d,
+        2,
+        [gamma_sigma2],
+        [0.1, 0.5, 1.5],
+        noise=noise,
+        protocol={"step_size": step_size, "max_steps": steps},
+        distance_to="self_consistent",
+        observe="operator_norm",
+        dtype=dtype,
+        progress=False,
+    )
+    root = np.random.SeedSequence(0, spawn_key=(0,))
+    task = lf.low_rank_task(d, 2, noise=noise, rng=root)
+    near: dict[str, Any] = {"rel": digits, "abs": 0}
+    for gamma_w in data.gamma_w.values:
+        cell = data.sel(gamma_w=gamma_w, seed=0).squeeze()
+        start = lf.Gaussian(float(cell.width), float(cell.variance)).sample(task, root)
+        words: dict[str, Any] = {"step_size": step_size, "steps": steps}
+        maps = reference.gradient_descent(start.W1, start.W2, task.target, **words)
+        formula = reference.self_consistent(
+            maps[0], task.target, float(cell.variance * cell.width), **words
+        )
+        gaps = map(reference.mean_square, np.subtract(maps, formula))
+        assert float(cell.distance) == pytest.approx(max(gaps), **near)
+        best = int(cell.best_step)
+        run = lf.gradient_descent(
+            task,
+            start,
+            step_size=step_size,
+            max_steps=steps,
+            dtype=dtype,
+            save_product=True,
+        )
+        assert run.product is not None
+        for A in (maps[best], run.product[best]):
+            values = np.linalg.svd(A, compute_uv=False)
+            assert values[0] < 1e-3 * np.linalg.norm(task.target)
+            stable = (values**2).sum() / values[0] ** 2
+            assert int(cell["rank"]) == np.count_nonzero(values > values[0] / 5)
+            assert float(cell.stable_rank) == pytest.approx(stable, **near)
+            assert float(cell.operator_norm) == pytest.approx(values[0], **near)
+
+
 def test_bitwise_for_any_threads_order_and_grid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

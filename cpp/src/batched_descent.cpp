@@ -1,6 +1,7 @@
 #include "linflow/batched_descent.hpp"
 
 #include "linflow/pack_blocks.hpp"
+#include "linflow/products.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -38,7 +39,8 @@ template <class Scalar>
 BatchedDescent<Scalar>::BatchedDescent(Index d_out, Index d_in, Index units)
     : block_(choose_block(d_out, d_in)), rows_out_((d_out + block_ - 1) / block_),
       rows_in_((d_in + block_ - 1) / block_), columns_((units + block_ - 1) / block_),
-      columns_now_(0), d_out_(d_out), d_in_(d_in) {
+      columns_now_(0), d_out_(d_out), d_in_(d_in), lane_X_(d_in, units),
+      lane_Y_(d_out, units) {
   X_ = zeros(rows_in_, columns_ + 1);
   Y_ = zeros(rows_out_, columns_);
   minus_target_ = zeros(rows_out_, rows_in_);
@@ -252,13 +254,23 @@ template <class Scalar> void BatchedDescent<Scalar>::keep(const LaneFlags& lanes
 }
 
 template <class Scalar>
-void BatchedDescent<Scalar>::product(int lane, Matrix<Scalar>& out) const {
+void BatchedDescent<Scalar>::product(int lane, Matrix<Scalar>& out) {
+  const auto index = static_cast<std::size_t>(lane);
   read(residual_, lane, out);
+  if (objectives_[index]->drowns(out)) {
+    auto X = lane_X_.leftCols(units_[index]);
+    auto Y = lane_Y_.leftCols(units_[index]);
+    take(X_.data() + first_ * block_ * block_, columns_ + 1, lane, X);
+    take(Y_.data(), columns_, lane, Y);
+    out.setZero();
+    add_product_nt<Scalar>(Scalar(1), Y, X, out);
+  }
 }
 
 template <class Scalar>
-void BatchedDescent<Scalar>::kept(int lane, Matrix<Scalar>& out) const {
+bool BatchedDescent<Scalar>::kept(int lane, Matrix<Scalar>& out) const {
   read(kept_, lane, out);
+  return !objectives_[static_cast<std::size_t>(lane)]->drowns(out);
 }
 
 // A = G + T
@@ -267,12 +279,20 @@ void BatchedDescent<Scalar>::read(const Packs& residual,
                                   int lane,
                                   Matrix<Scalar>& out) const {
   out.resize(d_out_, d_in_);
-  for (Index i = 0; i < d_out_; ++i) {
-    const Index row = row_place(i, rows_in_);
-    for (Index j = 0; j < d_in_; ++j) {
-      const auto at =
-          static_cast<std::size_t>(row + col_places_[static_cast<std::size_t>(j)]);
-      out(i, j) = residual[at].v[lane] - minus_target_[at].v[lane];
+  take(residual.data(), rows_in_, lane, out);
+  out += objectives_[static_cast<std::size_t>(lane)]->target();
+}
+
+// A lane of a matrix that is `columns` blocks wide.
+template <class Scalar>
+void BatchedDescent<Scalar>::take(const Pack<Scalar>* from,
+                                  Index columns,
+                                  int lane,
+                                  Eigen::Ref<Matrix<Scalar>> out) const {
+  for (Index i = 0; i < out.rows(); ++i) {
+    const Pack<Scalar>* row = from + row_place(i, columns);
+    for (Index j = 0; j < out.cols(); ++j) {
+      out(i, j) = row[col_places_[static_cast<std::size_t>(j)]].v[lane];
     }
   }
 }

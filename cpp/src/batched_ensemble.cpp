@@ -79,7 +79,8 @@ private:
       }
       stop_.look(train, test);
       for (int lane = 0; lane < kLanes && observing_; ++lane) {
-        if (lanes_[static_cast<std::size_t>(lane)].running) {
+        const Lane& here = lanes_[static_cast<std::size_t>(lane)];
+        if (here.running && !here.goes_back) {
           observe(lane);
         }
       }
@@ -89,11 +90,10 @@ private:
         }
         networks_->keep(keep_);
       }
-      for (int lane = 0; stop_.any_ended() && lane < kLanes; ++lane) {
-        if (stop_.ended(lane)) {
-          finish(lane);
-          queue.finish();
-          refill(lane, queue);
+      const bool any_ended = stop_.any_ended() || going_back_ > 0;
+      for (int lane = 0; any_ended && lane < kLanes; ++lane) {
+        if (stop_.ended(lane) || is_back(lane)) {
+          end(lane, queue);
         }
       }
       networks_->advance();
@@ -109,7 +109,8 @@ private:
     bool running = false;
     Index cell = 0;
     double began = 0.0;
-    double distance = kNaN; // the largest so far
+    CellResult result;      // the distance is the largest so far
+    bool goes_back = false; // to the best step of the run that ended
     CellSpectrum<Scalar> spectrum;
     std::unique_ptr<Companion<Scalar>> companion;
   };
@@ -124,34 +125,71 @@ private:
     }
     if (lane.companion) {
       const double distance = lane.companion->distance(step, product_);
-      lane.distance = step == 0 ? distance : std::max(lane.distance, distance);
+      double& largest = lane.result.distance;
+      largest = step == 0 ? distance : std::max(largest, distance);
     }
+  }
+
+  // The end of a cell, unless its run has to be made again.
+  void end(int index, JobQueue& queue) {
+    Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    if (!lane.goes_back) {
+      CellResult& result = lane.result;
+      result.status = stop_.status(index);
+      result.steps = static_cast<double>(stop_.step(index));
+      result.first_train_error = stop_.first_train(index);
+      result.final_train_error = stop_.train(index);
+      result.min_test_error = stop_.best_test(index);
+      result.best_step = stop_.best_step(index);
+    }
+    if (find_best(index)) {
+      finish(index);
+      queue.finish();
+      refill(index, queue);
+    } else {
+      go_back(index);
+    }
+  }
+
+  // The best matrix of the run, if any, in product_. False when the one kept is too
+  // small to have digits of its own: those come from weights, which are gone.
+  bool find_best(int index) {
+    const Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    if (lane.goes_back || stop_.is_best(index)) {
+      networks_->product(index, product_);
+      return true;
+    }
+    return std::isnan(lane.result.best_step) || networks_->kept(index, product_);
+  }
+
+  // Makes the same bits once more, as far as the best step.
+  void go_back(int index) {
+    networks_->clear(index); // it may have diverged
+    load(index);
+    lanes_[static_cast<std::size_t>(index)].goes_back = true;
+    ++going_back_;
+  }
+
+  [[nodiscard]] bool is_back(int index) const {
+    const Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    return lane.goes_back &&
+           static_cast<double>(stop_.step(index)) == lane.result.best_step;
   }
 
   void finish(int index) {
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
-    const auto i = static_cast<std::size_t>(lane.cell);
-    CellResult& result = results_[i];
-    result.status = stop_.status(index);
-    result.steps = static_cast<double>(stop_.step(index));
-    result.first_train_error = stop_.first_train(index);
-    result.final_train_error = stop_.train(index);
-    result.min_test_error = stop_.best_test(index);
-    result.best_step = stop_.best_step(index);
-    result.distance = lane.distance;
-    if (!std::isnan(result.best_step)) {
-      const Index task = cells_[i].task;
+    CellResult& result = lane.result;
+    const bool has_best = !std::isnan(result.best_step);
+    if (has_best) {
+      const Index task = cells_[static_cast<std::size_t>(lane.cell)].task;
       const auto& objective = tasks_[static_cast<std::size_t>(task)].objective();
-      if (stop_.is_best(index)) {
-        networks_->product(index, product_);
-      } else {
-        networks_->kept(index, product_);
-      }
       result.spectrum = lane.spectrum.summary(product_, task, objective.target());
     }
     pass_time();
     result.duration = shared_ - lane.began;
-    if (!std::isnan(result.best_step) && rank_.load(ended_, product_)) {
+    const auto i = static_cast<std::size_t>(lane.cell);
+    results_[i] = result;
+    if (has_best && rank_.load(ended_, product_)) {
       ended_cells_[static_cast<std::size_t>(ended_++)] = i;
       if (ended_ == BatchedRank::kLanes) {
         rank_ended();
@@ -161,6 +199,8 @@ private:
       networks_->clear(index);
     }
     stop_.end(index);
+    going_back_ -= lane.goes_back ? 1 : 0;
+    lane.goes_back = false;
     lane.running = false;
     --live_;
   }
@@ -188,15 +228,13 @@ private:
     pass_time();
     Lane& lane = lanes_[static_cast<std::size_t>(index)];
     lane.cell = order_[static_cast<std::size_t>(*taken)];
+    load(index);
+    lane.running = true;
+    lane.began = shared_;
+    lane.result = {};
     const Cell& cell = cells_[static_cast<std::size_t>(lane.cell)];
     const auto& task = tasks_[static_cast<std::size_t>(cell.task)];
     const auto& objective = task.objective();
-    draw(cell, objective.d_in(), objective.d_out());
-    networks_->load(index, objective, cell.step_size, network_);
-    stop_.begin(index, objective.has_truth());
-    lane.running = true;
-    lane.began = shared_;
-    lane.distance = kNaN;
     lane.spectrum.begin(0.5 * (cell.variance1 + cell.variance2) * cell.width);
     if (lane.companion) {
       const auto columns =
@@ -209,6 +247,16 @@ private:
                             Q.bottomRows(objective.d_out()).template cast<Scalar>());
     }
     ++live_;
+  }
+
+  // The start of a lane's cell.
+  void load(int index) {
+    const Lane& lane = lanes_[static_cast<std::size_t>(index)];
+    const Cell& cell = cells_[static_cast<std::size_t>(lane.cell)];
+    const auto& objective = tasks_[static_cast<std::size_t>(cell.task)].objective();
+    draw(cell, objective.d_in(), objective.d_out());
+    networks_->load(index, objective, cell.step_size, network_);
+    stop_.begin(index, objective.has_truth());
   }
 
   void draw(const Cell& cell, Index d_in, Index d_out) {
@@ -246,6 +294,7 @@ private:
   bool observing_; // matrices at every step
   Index looks_ = 0;
   int live_ = 0;
+  int going_back_ = 0;
   double shared_ = 0.0;
   Clock::time_point last_ = Clock::now();
 };

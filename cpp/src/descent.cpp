@@ -5,12 +5,6 @@
 #include <stdexcept>
 
 namespace linflow {
-namespace {
-
-// A over T below which G + T has lost too many of A's digits.
-constexpr double kSmall = 1e-3;
-
-} // namespace
 
 template <class Scalar>
 Descent<Scalar>::Descent(Index d_out, Index d_in, Index units)
@@ -36,9 +30,8 @@ template <class Scalar> Errors Descent<Scalar>::measure() {
 }
 
 template <class Scalar> void Descent<Scalar>::product(Matrix<Scalar>& out) const {
-  const auto& target = objective_->target();
-  out = residual_ + target;
-  if (static_cast<double>(out.norm()) < kSmall * static_cast<double>(target.norm())) {
+  out = residual_ + objective_->target();
+  if (objective_->drowns(out)) {
     out.setZero();
     add_product_nt<Scalar>(static_cast<Scalar>(sizes_.scale),
                            Y_.leftCols(units_),

@@ -53,9 +53,11 @@ public:
   // Keeps, in the lanes that are set, the learned matrices of the measure() before the
   // last, until advance().
   void keep(const LaneFlags& lanes);
-  // The matrix of the last measure(), or the one kept.
-  void product(int lane, Matrix<Scalar>& out) const;
-  void kept(int lane, Matrix<Scalar>& out) const;
+  // The matrix of the last measure(), right to rounding errors of its own however small
+  // it is; needs the weights of that, so comes before advance().
+  void product(int lane, Matrix<Scalar>& out);
+  // The one kept; false when it has lost its digits to the target.
+  bool kept(int lane, Matrix<Scalar>& out) const;
 
 protected:
   using Packs = std::vector<Pack<Scalar>>;
@@ -91,6 +93,10 @@ private:
   fill(const Matrix<Scalar>& from, int lane, Pack<Scalar>* to, Scalar sign = Scalar(1));
   template <int B>
   static void fill_row(std::span<const double> row, int lane, Pack<Scalar>* to);
+  void take(const Pack<Scalar>* from,
+            Index columns,
+            int lane,
+            Eigen::Ref<Matrix<Scalar>> out) const;
   void read(const Packs& residual, int lane, Matrix<Scalar>& out) const;
   void update_units();
 
@@ -101,7 +107,9 @@ private:
   std::array<Index, kLanes> units_{};
   std::vector<Index> col_places_;
   Packs noise_;
-  Packs kept_; // G
+  Packs kept_;            // G
+  Matrix<Scalar> lane_X_; // of the lane whose weights are read
+  Matrix<Scalar> lane_Y_;
   Pack<Scalar> next_step_size_{};
   Numbers entries_{};  // of a matrix
   Numbers no_truth_{}; // NaN in lanes without a truth, otherwise zero

@@ -45,6 +45,13 @@ public:
     return {train / size, noise_ ? test / size : kNaN};
   }
 
+  // Whether A is so small beside the target that, made as G + T, it has lost too many
+  // of its digits.
+  [[nodiscard]] bool drowns(const Matrix<Scalar>& A) const {
+    constexpr double small = 1e-3;
+    return static_cast<double>(A.norm()) < small * static_cast<double>(target_.norm());
+  }
+
 private:
   Matrix<Scalar> target_;
   std::optional<Matrix<Scalar>> noise_;
