@@ -40,7 +40,22 @@ template <class Scalar> void Descent<Scalar>::product(Matrix<Scalar>& out) const
   }
 }
 
+template <class Scalar> void Descent<Scalar>::remember() {
+  remembered_ = residual_;
+  moved_on_ = false;
+}
+
+template <class Scalar> bool Descent<Scalar>::remembered(Matrix<Scalar>& out) {
+  out = remembered_ + objective_->target();
+  const bool drowns = objective_->drowns(out);
+  if (drowns && !moved_on_) {
+    product(out);
+  }
+  return !drowns || !moved_on_;
+}
+
 template <class Scalar> void Descent<Scalar>::advance() {
+  moved_on_ = true;
   const auto step1 =
       static_cast<Scalar>(sizes_.step_size * sizes_.rate1 * sizes_.scale);
   const auto step2 =

@@ -224,8 +224,14 @@ public:
                                    : static_cast<Index>(result.best_step),
                                run_result.steps));
     if (!std::isnan(result.best_step)) {
-      if (dynamics.remembers()) {
-        dynamics.remembered(best_);
+      if (dynamics.remembers() && !dynamics.remembered(best_)) {
+        const StopRules there{.max_steps = static_cast<Index>(result.best_step)};
+        const auto unseen = [](Index, const Errors&, bool) {};
+        runner_.begin(task, cell, start_);
+        if (run(dynamics, there, control, unseen).status == Status::pending) {
+          return false;
+        }
+        dynamics.product(best_);
       }
       result.spectrum = spectrum_.summary(best_, cell.task, objective.target());
     }

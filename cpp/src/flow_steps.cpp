@@ -126,12 +126,13 @@ template <class Scalar> void FlowSteps<Scalar>::remember() {
   best_known_ = false;
 }
 
-template <class Scalar> void FlowSteps<Scalar>::remembered(Matrix<Scalar>& out) {
+template <class Scalar> bool FlowSteps<Scalar>::remembered(Matrix<Scalar>& out) {
   if (!best_known_) {
     look(best_, best_product_);
     best_known_ = true;
   }
   out = best_product_;
+  return true;
 }
 
 template class FlowSteps<double>;

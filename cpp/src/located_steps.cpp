@@ -206,13 +206,14 @@ template <class Scalar> void LocatedSteps<Scalar>::product(Matrix<Scalar>& out) 
   solution_->product(now, out);
 }
 
-template <class Scalar> void LocatedSteps<Scalar>::remembered(Matrix<Scalar>& out) {
+template <class Scalar> bool LocatedSteps<Scalar>::remembered(Matrix<Scalar>& out) {
   if (kept_ != best_) {
     look(static_cast<double>(best_));
     best_coordinates_ = coordinates_;
     kept_ = best_;
   }
   solution_->product(best_coordinates_, out);
+  return true;
 }
 
 template class LocatedSteps<double>;

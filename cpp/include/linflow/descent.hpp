@@ -42,6 +42,10 @@ public:
   // The learned output map A of the last measure(), right to rounding errors of its
   // own however small it is.
   void product(Matrix<Scalar>& out) const override;
+  // Small maps take a product, which is not made at each step that is the best so far.
+  [[nodiscard]] bool remembers() const override { return true; }
+  void remember() override;
+  bool remembered(Matrix<Scalar>& out) override;
   // X, then Y, of the last measure(), column by column.
   void append_weights(std::vector<Scalar>& out) const {
     out.insert(out.end(), X_.data(), X_.data() + X_.rows() * units_);
@@ -60,7 +64,9 @@ private:
   Matrix<Scalar> X_;
   Matrix<Scalar> Y_;
   Matrix<Scalar> next_X_;
-  Matrix<Scalar> residual_; // G
+  Matrix<Scalar> residual_;   // G
+  Matrix<Scalar> remembered_; // G there
+  bool moved_on_ = false;     // since
 };
 
 } // namespace linflow

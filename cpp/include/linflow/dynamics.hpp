@@ -29,10 +29,11 @@ public:
   // and singular values.
   virtual void coordinates(Matrix<Scalar>& out) const { product(out); }
   // For dynamics in which A costs more than its errors: remember() keeps the last
-  // measured step, the one kept last is what remembered() gives.
+  // measured step, the one kept last is what remembered() gives; false where that takes
+  // the weights there, so that the run has to be made again up to it.
   [[nodiscard]] virtual bool remembers() const { return false; }
   virtual void remember() {}
-  virtual void remembered(Matrix<Scalar>& /*out*/) {}
+  virtual bool remembered(Matrix<Scalar>& /*out*/) { return true; }
   // For dynamics whose measure() interpolates: looks at a run's best and last steps. If
   // that told it anything new it returns false and stands at step 0, to be run again.
   virtual bool confirm(Index /*best*/, Index /*last*/) { return true; }

@@ -39,7 +39,7 @@ public:
   // The matrix of a remembered step is made when the integrator leaves its interval.
   [[nodiscard]] bool remembers() const override { return true; }
   void remember() override;
-  void remembered(Matrix<Scalar>& out) override;
+  bool remembered(Matrix<Scalar>& out) override;
 
 private:
   [[nodiscard]] double time() const { return step_size_ * static_cast<double>(step_); }

@@ -33,7 +33,7 @@ public:
   void product(Matrix<Scalar>& out) const override;
   [[nodiscard]] bool remembers() const override { return true; }
   void remember() override { best_ = step_; }
-  void remembered(Matrix<Scalar>& out) override;
+  bool remembered(Matrix<Scalar>& out) override;
   bool confirm(Index best, Index last) override;
 
 private:

@@ -34,7 +34,7 @@ public:
   void product(Matrix<Scalar>& out) const override { steps_->product(out); }
   [[nodiscard]] bool remembers() const override { return true; }
   void remember() override { steps_->remember(); }
-  void remembered(Matrix<Scalar>& out) override { steps_->remembered(out); }
+  bool remembered(Matrix<Scalar>& out) override { return steps_->remembered(out); }
   bool confirm(Index best, Index last) override;
 
 private:
