@@ -85,6 +85,28 @@ def test_rates_and_scale(
     np.testing.assert_allclose(run.product, formula, rtol=0, atol=1e-11)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("dtype", "digits"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize("size", [1e-3, 1e-8])
+def test_maps_far_smaller_than_the_target_have_digits_of_their_own(
+    size: float, dtype: str, digits: float, rng: np.random.Generator
+) -> None:
+    """From the series of the exponentials, without T - T."""
+    T = rng.normal(size=(4, 3))
+    W1, W2 = size * rng.normal(size=(5, 3)), size * rng.normal(size=(4, 5))
+    A, C1, C2 = W2 @ W1, W1.T @ W1, W2 @ W2.T
+    times = np.array([0.0, 0.1, 2.0])
+    run = lf.lazy(
+        lf.Task(T), lf.Weights(W1, W2), times=times, dtype=dtype, save_product=True
+    )
+    assert run.product is not None
+    for t, found in zip(times, run.product, strict=True):
+        expected, term = A, A - T
+        for k in range(1, 8):
+            term = -t / k * (C2 @ term + term @ C1)
+            expected = expected + term
+        assert np.linalg.norm(found - expected) < digits * np.linalg.norm(expected)
+
+
 def test_the_lazy_limit_of_the_flow() -> None:
     """As kappa grows the exact flow becomes the lazy one, as (s*/kappa)^2."""
     task = lf.low_rank_task((6, 5), 2, rng=0)

@@ -16,27 +16,46 @@ public:
   explicit Evaluator(const Lazy& lazy) : lazy_(&lazy) {}
 
   void coordinates(double time, Matrix<Scalar>& out) override {
-    out = lazy_->target_;
+    out.resize(lazy_->start_.rows(), lazy_->start_.cols());
     for (Index j = 0; j < out.cols(); ++j) {
       for (Index i = 0; i < out.rows(); ++i) {
         const double rate = static_cast<double>(lazy_->left_c_[i]) +
                             static_cast<double>(lazy_->right_c_[j]);
-        out(i, j) += static_cast<Scalar>(decay(rate, time)) * lazy_->start_(i, j);
+        const auto [left, learned] = shares(rate, time);
+        out(i, j) = static_cast<Scalar>(left) * lazy_->start_(i, j) +
+                    static_cast<Scalar>(learned) * lazy_->target_(i, j);
       }
     }
   }
 
 private:
+  // What is left of A(0) and what is learned of T, which add up to one, both with
+  // digits of their own: A may be far smaller than T.
+  struct Shares {
+    double left;
+    double learned;
+  };
+
   // A direction that the kernel does not see (rate 0) stays for ever, also at t = ∞.
-  [[nodiscard]] double decay(double rate, double time) const {
+  [[nodiscard]] Shares shares(double rate, double time) const {
     if (rate == 0.0 || time == 0.0) {
-      return 1.0;
+      return {1.0, 0.0};
     }
-    if (lazy_->step_size_ == 0.0) {
-      return std::exp(-rate * time);
+    double exponent = -rate * time;
+    if (lazy_->step_size_ != 0.0) {
+      const double factor = 1.0 - lazy_->step_size_ * rate; // of a step
+      const double steps = std::round(time / lazy_->step_size_);
+      if (factor < 0.5) {
+        const double left = std::pow(factor, steps);
+        return {left, 1.0 - left};
+      }
+      exponent = steps * std::log1p(-lazy_->step_size_ * rate);
     }
-    return std::pow(1.0 - lazy_->step_size_ * rate,
-                    std::round(time / lazy_->step_size_));
+    if (exponent < -0.5) {
+      return {std::exp(exponent), 1.0 - std::exp(exponent)};
+    }
+    const double learned = -std::expm1(exponent);
+    return {1.0 - learned, learned};
   }
 
   const Lazy* lazy_;
@@ -76,7 +95,7 @@ Lazy<Scalar>::Lazy(const Objective<Scalar>& objective,
   const Objective<Scalar> turned =
       this->coordinates(Objective<Scalar>(objective.target(), std::move(product)));
   target_ = turned.target();
-  start_ = turned.noise() - target_;
+  start_ = turned.noise();
 }
 
 template <class Scalar>

@@ -31,7 +31,7 @@ private:
   Matrix<Scalar> right_;   // eigenvectors of C1
   Vector<Scalar> left_c_;  // eigenvalues of C2
   Vector<Scalar> right_c_; // eigenvalues of C1
-  Matrix<Scalar> start_;   // leftᵀ G(0) right
+  Matrix<Scalar> start_;   // leftᵀ A(0) right
   double step_size_;
 };
 
