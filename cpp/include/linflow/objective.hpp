@@ -17,7 +17,8 @@ template <class Scalar> class Objective {
 public:
   explicit Objective(Matrix<Scalar> target,
                      std::optional<Matrix<Scalar>> noise = std::nullopt)
-      : target_(std::move(target)), noise_(std::move(noise)) {
+      : target_(std::move(target)), noise_(std::move(noise)),
+        small_(1e-3 * static_cast<double>(target_.norm())) {
     if (noise_ &&
         (noise_->rows() != target_.rows() || noise_->cols() != target_.cols())) {
       throw std::invalid_argument("objective: noise and target must have one shape");
@@ -48,13 +49,13 @@ public:
   // Whether A is so small beside the target that, made as G + T, it has lost too many
   // of its digits.
   [[nodiscard]] bool drowns(const Matrix<Scalar>& A) const {
-    constexpr double small = 1e-3;
-    return static_cast<double>(A.norm()) < small * static_cast<double>(target_.norm());
+    return static_cast<double>(A.norm()) < small_;
   }
 
 private:
   Matrix<Scalar> target_;
   std::optional<Matrix<Scalar>> noise_;
+  double small_; // see drowns()
 };
 
 } // namespace linflow
