@@ -288,7 +288,7 @@ template <class Scalar>
 void BatchedDescent<Scalar>::take(const Pack<Scalar>* from,
                                   Index columns,
                                   int lane,
-                                  Eigen::Ref<Matrix<Scalar>> out) const {
+                                  Block<Scalar> out) const {
   for (Index i = 0; i < out.rows(); ++i) {
     const Pack<Scalar>* row = from + row_place(i, columns);
     for (Index j = 0; j < out.cols(); ++j) {

@@ -93,10 +93,7 @@ private:
   fill(const Matrix<Scalar>& from, int lane, Pack<Scalar>* to, Scalar sign = Scalar(1));
   template <int B>
   static void fill_row(std::span<const double> row, int lane, Pack<Scalar>* to);
-  void take(const Pack<Scalar>* from,
-            Index columns,
-            int lane,
-            Eigen::Ref<Matrix<Scalar>> out) const;
+  void take(const Pack<Scalar>* from, Index columns, int lane, Block<Scalar> out) const;
   void read(const Packs& residual, int lane, Matrix<Scalar>& out) const;
   void update_units();
 
