@@ -57,11 +57,19 @@ def both(**words: Any) -> tuple[xr.Dataset, xr.Dataset]:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_few_times_tell_what_all_steps_tell(rule: str) -> None:
-    """From noisy starts to saddles: the same steps, and errors that are true."""
+    """From noisy starts to saddles: the same steps, and errors that are true.
+
+    Once all is learned the test error stands still, and rounding decides on the steps.
+    """
     located, scanned = both(protocol=RULES[rule])
+    moves = scanned.final_train_error > 1e-20 * scanned.first_train_error
     for name in NAMES:
-        rtol = 1e-14 if name.endswith("error") else 0.0  # as compilers may round
-        np.testing.assert_allclose(located[name], scanned[name], rtol, err_msg=name)
+        if name.endswith("error"):
+            np.testing.assert_allclose(located[name], scanned[name], 1e-14, 1e-24)
+        else:
+            differs = located[name] != scanned[name]
+            assert not (differs & moves).any(), name
+            assert differs.sum() <= 1, name
     np.testing.assert_allclose(located.stable_rank, scanned.stable_rank, rtol=1e-9)
 
 
