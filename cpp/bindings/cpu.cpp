@@ -9,10 +9,10 @@ namespace py = pybind11;
 namespace {
 
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
-// By features, as Clang before 18 does not know the levels by name. Those that are not
-// asked for (LZCNT, F16C, MOVBE, ...) come with these in every processor.
+#if defined(__clang__) && __clang_major__ < 18
+// By features, as the levels have no names yet, nor have some of their features (LZCNT,
+// F16C, MOVBE), which come with the others in every processor.
 bool supports_level(char level) {
-  __builtin_cpu_init();
   switch (level) {
   case '2':
     return __builtin_cpu_supports("ssse3") != 0 &&
@@ -30,10 +30,23 @@ bool supports_level(char level) {
            __builtin_cpu_supports("avx512vl") != 0;
   }
 }
+#else
+bool supports_level(char level) {
+  switch (level) {
+  case '2':
+    return __builtin_cpu_supports("x86-64-v2") != 0;
+  case '3':
+    return __builtin_cpu_supports("x86-64-v3") != 0;
+  default:
+    return __builtin_cpu_supports("x86-64-v4") != 0;
+  }
+}
+#endif
 #endif
 
 bool supported(const std::string& variant) {
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__)
+  __builtin_cpu_init();
   if (variant == "v2" || variant == "v3" || variant == "v4") {
     return supports_level(variant[1]);
   }
